@@ -13,7 +13,7 @@ BEARSSL_SHA256  := 102a625bd8f6155260867a50c508df8d8c3f796985dd744df1a68e5cd1a79
 CURL_VERSION    := 7.88.1
 CURL_SHA256     := cdb38b72e36bc5d33d5b8810f8018ece1baa29a8f215b4495e495ded82bbf3c7
 JSMN_VERSION    := 1.1.0
-JSMN_SHA256     := 1ed6154dedf009212a08a397e9c4ed50a0ce31d5a8301bb294e137ae3188c13b
+JSMN_SHA256     := 5f0913a10657fe7ec8d5794ccf00a01000e3e1f2f1e1f143c34a0f7b47edcb38
 
 BUILD_PKGS += gcc libc6-dev make musl-tools musl-dev linux-libc-dev dpkg-dev \
 	patch xz-utils gzip binutils
@@ -46,17 +46,13 @@ private_apt() {
 		sed 's/^[Tt]ypes:.*/Types: deb-src/' "$$f" \
 			>"build/apt/parts/$$(basename "$$f")"
 	done
-	apt src update >build/apt/log 2>&1 || :
+	apt update >build/apt/log 2>&1 || :
 }
-# apt KIND ARGS: KIND src reads our lists, bin the machine's.
 apt() {
-	kind=$$1
-	shift
-	set -- -q -o APT::Sandbox::User=root -o "Dir::Cache=$$top/build/apt/cache" "$$@"
-	[ "$$kind" = bin ] || set -- -o Dir::Etc::sourcelist=/dev/null \
+	apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root -o Dir::Etc::sourcelist=/dev/null \
 		-o "Dir::Etc::sourceparts=$$top/build/apt/parts" \
-		-o "Dir::State::lists=$$top/build/apt/lists" "$$@"
-	apt-get "$$@"
+		-o "Dir::State::lists=$$top/build/apt/lists" \
+		-o "Dir::Cache=$$top/build/apt/cache" "$$@"
 }
 # check WHAT VERSION SHA256 FILE: is this the upstream we build from?
 check() {
@@ -68,11 +64,12 @@ sha256 $$sum, expected $$3."
 		"DEPS_DIR=DIR builds from files fetched elsewhere."
 	exit 1
 }
+# source_package NAME VERSION SHA256 [OPTION]
 source_package() {
 	if [ -n "$$DEPS_DIR" ]; then
 		cp "$$DEPS_DIR/$$1"_* "$$new/"
 	else
-		(cd "$$new" && apt src source --only-source --download-only "$$1") \
+		(cd "$$new" && apt source --only-source --download-only $${4-} "$$1") \
 			>>build/apt/log 2>&1 || {
 			tail -n 5 build/apt/log >&2
 			say "$$1: no source package from this machine's apt sources;" \
@@ -92,19 +89,9 @@ fi
 source_package bearssl $(BEARSSL_VERSION) $(BEARSSL_SHA256)
 source_package curl $(CURL_VERSION) $(CURL_SHA256)
 
-# jsmn is one header, the same in the binary package as upstream.
-if [ -n "$$DEPS_DIR" ]; then
-	cp "$$DEPS_DIR"/libjsmn-dev_*.deb "$$new/"
-else
-	(cd "$$new" && apt bin download libjsmn-dev) >>build/apt/log 2>&1 || {
-		tail -n 5 build/apt/log >&2
-		say "libjsmn-dev: not found"
-		exit 1
-	}
-fi
-dpkg-deb -x "$$new"/libjsmn-dev_*.deb "$$new/jsmn"
-check jsmn $(JSMN_VERSION) $(JSMN_SHA256) "$$new/jsmn/usr/include/jsmn.h"
-rm -rf "$$new/jsmn" build/src
+# jsmn is one header that Debian does not patch: the upstream part is enough.
+source_package jsmn $(JSMN_VERSION) $(JSMN_SHA256) --tar-only
+rm -rf build/src build/apt/lists build/apt/cache
 mv "$$new" build/src
 endef
 
@@ -196,11 +183,9 @@ endef
 
 define JSMN_SH
 $(UNPACK_SH)
-dpkg-deb -x build/src/libjsmn-dev_*.deb "$$tmp/deb"
-cp "$$tmp/deb/usr/include/jsmn.h" "$$tmp/out/include/"
-# The licence is the header's first comment.
-sed -n '1,/\*\//{s/^ \{0,1\}[/*]*[*/]* \{0,1\}//;p;}' \
-	"$$tmp/out/include/jsmn.h" >"$$tmp/out/LICENSE"
+tar -xf build/src/jsmn_*.orig.tar.?z -C "$$tmp" --strip-components=1
+cp "$$tmp/jsmn.h" "$$tmp/out/include/"
+cp "$$tmp/LICENSE" "$$tmp/out/LICENSE"
 finish
 endef
 
@@ -226,28 +211,25 @@ CURL_CHECK    := build/deps-check/curl-$(call hash,$(BEARSSL_CHECK) $(CURL_VERSI
 
 export FETCH_SH BEARSSL_SH CURL_SH JSMN_SH DEPS_DIR
 
-$(FETCHED): | tools
-	@sh -c "$$FETCH_SH"
-	@touch $@
+# The lock is for two makes at once; who waited for it finds the work done.
+locked = @mkdir -p build && flock build/.lock sh -c '[ -e $@ ] || { $1 sh -c "$$$2" && touch $@; }'
 
-musl_build  = CC='$(CC)' OUT=$(@:/.done=) DEPS_FLAGS='$(MUSL_FLAGS)' DEPS_LDFLAGS=-static
-glibc_build = CC=$(CHECK_DEPS_CC) OUT=$(@:/.done=) DEPS_FLAGS='$(GLIBC_FLAGS)' DEPS_LDFLAGS=
+$(FETCHED): | tools
+	$(call locked,,FETCH_SH)
+
+musl_build  = CC="$(CC)" OUT=$(@:/.done=) DEPS_FLAGS="$(MUSL_FLAGS)" DEPS_LDFLAGS=-static
+glibc_build = CC=$(CHECK_DEPS_CC) OUT=$(@:/.done=) DEPS_FLAGS="$(GLIBC_FLAGS)" DEPS_LDFLAGS=
 
 $(BEARSSL)/.done: | $(FETCHED)
-	@$(musl_build) sh -c "$$BEARSSL_SH"
-	@touch $@
-$(CURL)/.done: $(BEARSSL)/.done | $(FETCHED)
-	@$(musl_build) BEARSSL_DIR=$(BEARSSL) sh -c "$$CURL_SH"
-	@touch $@
+	$(call locked,$(musl_build) ,BEARSSL_SH)
+$(CURL)/.done: | $(BEARSSL)/.done $(FETCHED)
+	$(call locked,$(musl_build) BEARSSL_DIR=$(BEARSSL),CURL_SH)
 $(JSMN)/.done: | $(FETCHED)
-	@$(musl_build) sh -c "$$JSMN_SH"
-	@touch $@
+	$(call locked,$(musl_build) ,JSMN_SH)
 $(BEARSSL_CHECK)/.done: | $(FETCHED)
-	@$(glibc_build) sh -c "$$BEARSSL_SH"
-	@touch $@
-$(CURL_CHECK)/.done: $(BEARSSL_CHECK)/.done | $(FETCHED)
-	@$(glibc_build) BEARSSL_DIR=$(BEARSSL_CHECK) sh -c "$$CURL_SH"
-	@touch $@
+	$(call locked,$(glibc_build) ,BEARSSL_SH)
+$(CURL_CHECK)/.done: | $(BEARSSL_CHECK)/.done $(FETCHED)
+	$(call locked,$(glibc_build) BEARSSL_DIR=$(BEARSSL_CHECK),CURL_SH)
 
 # --- what the rest of the makefile uses -------------------------------------
 
