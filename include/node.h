@@ -1,0 +1,73 @@
+/* node.h - the nodes a program knows, and reading them from JSON
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * lmcache_frontend's model (protocol.md 7.2): a list of frontends ("proxies"),
+ * each with its leaf nodes. A flat list becomes one frontend named
+ * "local_proxy". Also read: the answers of /api/nodes in tree and flat form
+ * ({"nodes":[…]}, with "children" or "nodes").
+ */
+#ifndef NODE_H
+#define NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "json.h"
+#include "url.h"
+
+enum {
+	NODE_NAME  = 255,	/* bytes of a name */
+	NODES_MAX  = 4096,	/* leaf nodes in all (threats.md T13) */
+	PROXIES_MAX = 1024
+};
+
+struct node {
+	char *name;		/* 1..NODE_NAME bytes UTF-8, no control, not "." or ".." */
+	char *host, *port;	/* text as given; port may be a socket path */
+	bool  port_number;	/* the port was a JSON number: written back so */
+	struct addr addr;	/* where to connect: 0.0.0.0 and :: become loopback */
+	char *proxy_id;		/* as given, or NULL */
+};
+
+struct proxy {
+	struct node self;	/* its own name, host, port */
+	struct node *nodes;
+	int n;
+};
+
+struct nodes {
+	struct proxy *proxies;
+	int n;
+};
+
+struct node_error {
+	int  line, column;	/* 0: not about a place in the text */
+	char what[300];		/* "nodes[2].port: 70000 is not a port" */
+};
+
+#define LOCAL_PROXY "local_proxy"
+
+/* Reads a list. Unknown fields are ignored, wrong ones refused: the message
+ * names field and value. Duplicate names inside one proxy are refused. 0, or
+ * -1 with *e; *out is then empty. */
+int  nodes_parse(struct nodes *out, const char *p, size_t n, struct node_error *e);
+/* One node from an object (as POST /api/nodes sends). */
+int  node_parse(struct node *out, const struct json *j, jv v, struct node_error *e);
+/* One proxy, with its "nodes" if there are any. */
+int  proxy_parse(struct proxy *out, const struct json *j, jv v, struct node_error *e);
+/* From the plugin environment's configuration (protocol.md 1.5-1.8): both
+ * dialects; worker_count from its variable or 1. */
+int  nodes_from_plugin(struct nodes *out, const char *config, size_t n,
+		       int worker_count, struct node_error *e);
+/* Live sockets whose path begins with prefix ("/tmp/lmcache_internal_api_server/socket_"). */
+int  nodes_from_sockets(struct nodes *out, const char *prefix, struct node_error *e);
+
+/* The tree as a list that nodes_parse reads: [{"name","host","port","nodes":[…]}] */
+int  nodes_print(const struct nodes *ns, struct buf *out);
+int  node_print(const struct node *nd, struct buf *out);	/* {"name","host","port"[,"proxy_id"]} */
+
+void node_free(struct node *nd);
+void proxy_free(struct proxy *p);
+void nodes_free(struct nodes *ns);
+
+#endif
