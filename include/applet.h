@@ -14,8 +14,14 @@
 struct applet {
 	const char *name;	/* as typed: "exec-script" */
 	const char *brief;	/* one line, lower case, no full stop */
-	const char *about;	/* paragraphs for --help and the man page */
-	const char *args;	/* operand words for the synopsis, or "" */
+	/* Paragraphs for --help and the man page, filled; lines that begin
+	 * with a space stand as they are. */
+	const char *about;
+	/* Operand words for the synopsis, or "" for none: "FILE" is needed,
+	 * "[FILE]" is not, "..." repeats; opt_parse() refuses too few and too
+	 * many, unless " | " parts alternatives (the applet checks those).
+	 * "a|b" in a word is completed, FILE, PATH and DIR are by the shell. */
+	const char *args;
 	const char *examples;	/* "command\n  what it does" pairs or NULL */
 	const struct opt *opts;	/* ends with a row of kind OPT_END */
 	/* operands only, argv[argc] is NULL; returns the exit status */

@@ -3,7 +3,11 @@
  *
  * The value a variable has before parsing is the default that help shows.
  * `arg` is the word shown for the value; "a|b|c" is a choice that is checked
- * and completed. Rows are written with the macros below and end with {0}.
+ * and completed; an alternative that begins with a capital ("all|NAME") stands
+ * for any value. In INT, TIME and SIZE lo == hi means no limit; a default
+ * below lo is not shown, it means "not given". Every row has a long name; -h
+ * and --help are added unless a row takes them. Rows are written with the
+ * macros below and end with {0}.
  */
 #ifndef OPT_H
 #define OPT_H
@@ -18,7 +22,7 @@ struct strs {			/* a repeatable option's values, in order */
 
 enum opt_kind {
 	OPT_END,
-	OPT_FLAG,	/* bool *   --name, --no-name */
+	OPT_FLAG,	/* bool *   --name, --no-name; "no-x" is turned off by --x */
 	OPT_STR,	/* const char ** */
 	OPT_INT,	/* long *   min..max */
 	OPT_TIME,	/* int64_t * milliseconds; 5 5s 500ms 1.5s 10m 1h 2d, bare = s */
@@ -50,10 +54,11 @@ struct opt {
 
 struct applet;
 
-/* Parses in place: long and short options, --opt=value, --opt value, -ovalue,
+/* argv has no program name. Parses in place: long and short options, --opt=value, --opt value, -ovalue,
  * clustered flags, options after operands, "--" ends them. Answers --help
  * itself (exit 0). Anything wrong dies with EXIT_USAGE and the nearest match.
- * Returns the number of operands, moved to argv[0..]; argv[that] is NULL. */
+ * Returns the number of operands, moved to argv[0..]; argv[that] is NULL.
+ * Their number is held against a->args (applet.h). */
 int opt_parse(const struct applet *a, int argc, char **argv);
 
 /* How many operands stood before "--", or -1 if there was none. */
@@ -65,6 +70,11 @@ int opt_size(const char *s, int64_t *bytes, const char **why);
 
 void opt_help(const struct applet *a);		/* to stdout */
 void opt_man(const struct applet *a);		/* man(7) source, to stdout */
+/* One tagged paragraph, and one "lmc-NAME(1)" of a list: for a page that goes
+ * on after opt_man(). */
+void opt_man_row(const char *tag, const char *text);
+void opt_man_see(const char *name, bool more);
+/* Candidates for the last of argv's words, one a line: opt_complete.c. */
 void opt_complete(const struct applet *a, int argc, char **argv);
 
 /* The candidate nearest to word by edit distance, or NULL if none is near. */

@@ -39,9 +39,11 @@ const struct opt *opt_named(const struct applet *a, const char *name, size_t n,
 			    bool *off);
 const struct opt *opt_lettered(const struct applet *a, char letter);
 
-/* "--name", "--[no-]name" for a flag that is on; NULL-terminated in out. */
-enum { OPT_NAME_MAX = 64 };
-const char *opt_shown(const struct opt *o, char out[OPT_NAME_MAX]);
+/* A flag that is on unless --no-NAME is given. */
+bool opt_is_on(const struct opt *o);
+
+/* "1 to 60", "at least 1", or nothing for a row without limits. */
+void opt_range(const struct opt *o, struct buf *b);
 
 /* The help text with its range, default and repeatability. */
 void opt_text(const struct opt *o, struct buf *b);
