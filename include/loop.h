@@ -14,7 +14,8 @@
 enum {
 	READY_IN  = 1,		/* readable, or ended */
 	READY_OUT = 2,		/* writable */
-	READY_END = 4		/* the peer closed its side, or an error waits */
+	READY_END = 4,		/* the peer closed its side, or an error waits */
+	READY_GONE = 8		/* both sides are closed, or an error waits */
 };
 
 struct watch {

@@ -302,6 +302,8 @@ static unsigned ready_bits(unsigned events)
 		ready |= READY_OUT;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		ready |= READY_END;
+	if (events & (EPOLLHUP | EPOLLERR))
+		ready |= READY_GONE;
 	return ready;
 }
 

@@ -1,0 +1,86 @@
+/* conn.h - the inside of a serving connection, for server.c and relay.c only
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CONN_H
+#define CONN_H
+
+#include <sys/uio.h>
+
+#include "server.h"
+
+/* Bytes that wait: p[off..len). Owns p; empty owns nothing. */
+struct pend {
+	char    *p;
+	uint32_t off, len, cap;
+};
+static inline size_t pend_n(const struct pend *q) { return q->len - q->off; }
+int  pend_add(struct pend *q, const void *p, size_t n);	/* 0 or -1 */
+void pend_drop(struct pend *q, size_t n);
+
+enum {
+	SCRATCH  = 64 << 10,	/* bytes read at once */
+	PEND_MAX = 16 << 20	/* bytes one queue may hold: a whole local answer */
+};
+
+enum phase {
+	READ_HEAD,	/* idle, or part of a head is here */
+	READ_BODY,	/* a local handler gathers the body */
+	ANSWER,		/* the handler will answer later, or does so in pieces */
+	RELAY,		/* relay.c moves bytes */
+	DRAIN,		/* answered; the rest of a short request body is skipped */
+	LINGER,		/* answered and shut; what still comes is thrown away */
+	CLOSE		/* ends when the last byte is out */
+};
+
+struct conn {
+	struct watch     watch;		/* first: callbacks cast it back */
+	struct timer     timer;
+	struct task      task;
+	struct exchange  x;
+	struct listener *listener;
+	struct conn     *next;		/* free list */
+	struct pend      in, out, extra;
+	char            *view;		/* bytes of the read buffer not used yet */
+	size_t           view_n;
+	uint64_t         left;		/* BODY_LENGTH: bytes to come */
+	int64_t          since;		/* ms: last progress in this phase */
+	struct chunks    chunks;
+	unsigned char    peer[16];	/* IPv6 or mapped; zero: UNIX socket */
+	enum phase       phase : 8;
+	enum http_body   body : 8;	/* of the request; BODY_NONE once read */
+	bool rd, wr, fin, dead, running, fresh, keep, head_only, minor0, expect,
+	     chunked_out, started, owed, close_delimited;
+	struct {
+		struct buf buf;
+		void (*on_body)(struct exchange *, char *, size_t);
+	} *gather;
+	void (*pump)(struct conn *c);	/* RELAY: work to do */
+	void (*gone)(struct conn *c);	/* RELAY: the client is lost */
+	void (*on_room)(struct exchange *x);
+	void            *relay;		/* RELAY: its struct upconn */
+};
+
+/* The next piece of the request body, decoded: > 0 bytes at *p (valid until
+ * the next call or the end of the turn); 0: none now (c->body is BODY_NONE
+ * when it is complete); -1: broken, and c->fault says whether by framing. */
+long conn_body(struct conn *c, char **p);
+
+/* Writes, or queues what the socket does not take. 0, or -1: lost. */
+int  conn_writev(struct conn *c, struct iovec *iov, int n);
+
+/* The relay's answer is complete (whole), or broken: then the client's
+ * connection ends so that it cannot look complete. */
+void conn_done(struct conn *c, bool whole);
+void conn_run(struct conn *c);
+void conn_drop(struct conn *c);		/* now, without another byte */
+
+/* writev into fd, the rest into q. Short writes clear *wr and ask w for
+ * READY_OUT. 0, or -1 with errno. */
+int  pend_writev(struct pend *q, struct watch *w, bool *wr,
+		 struct iovec *iov, int n);
+/* Sends what waits. 0 (maybe still some waiting) or -1. */
+int  pend_flush(struct pend *q, struct watch *w, bool *wr);
+
+const char *http_date(void);		/* cached per second */
+
+#endif
