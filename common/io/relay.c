@@ -682,7 +682,7 @@ static void pull(struct upconn *u)
 {
 	struct conn *c = u->c;
 	enum go go = ON;
-	char *p;
+	char *p = scratch;
 	long n;
 
 	for (int i = 0; i < PIECES; i++) {
