@@ -18,7 +18,8 @@
 enum {
 	NODE_NAME  = 255,	/* bytes of a name */
 	NODES_MAX  = 4096,	/* leaf nodes in all (threats.md T13) */
-	PROXIES_MAX = 1024
+	PROXIES_MAX = 1024,
+	NODES_TEXT = 8 << 20	/* bytes of a list or a configuration */
 };
 
 struct node {
@@ -42,24 +43,37 @@ struct nodes {
 
 struct node_error {
 	int  line, column;	/* 0: not about a place in the text */
-	char what[300];		/* "nodes[2].port: 70000 is not a port" */
+	char what[640];		/* "nodes[2].port: 70000 is not a port" */
 };
 
 #define LOCAL_PROXY "local_proxy"
 
 /* Reads a list. Unknown fields are ignored, wrong ones refused: the message
- * names field and value. Duplicate names inside one proxy are refused. 0, or
- * -1 with *e; *out is then empty. */
+ * names field and value. 0, or -1 with *e; *out is then empty.
+ *
+ * name, host and port are required. A port is a number or its digits, 1..65535,
+ * or a socket's absolute path; host is then only text. An entry with "children"
+ * or "nodes", or whose is_proxy is true, is a proxy; proxies do not nest. All
+ * other entries belong to local_proxy. Two proxies of one name, or two nodes of
+ * one name in a proxy, are refused.
+ *
+ * local_proxy is the reader itself. Where the list does not say its address
+ * (host and port missing, or port 0) host is "127.0.0.1" and port "0", and
+ * addr.kind is ADDR_NONE: the frontend fills in its own. */
 int  nodes_parse(struct nodes *out, const char *p, size_t n, struct node_error *e);
 /* One node from an object (as POST /api/nodes sends). */
 int  node_parse(struct node *out, const struct json *j, jv v, struct node_error *e);
-/* One proxy, with its "nodes" if there are any. */
+/* One proxy, with its "children" or "nodes" if there are any. */
 int  proxy_parse(struct proxy *out, const struct json *j, jv v, struct node_error *e);
 /* From the plugin environment's configuration (protocol.md 1.5-1.8): both
- * dialects; worker_count from its variable or 1. */
+ * dialects; worker_count from its variable or 1. No node (out->n is 0) when
+ * internal_api_server_enabled is not true. An empty include_index_list means
+ * all, as it does to the server. */
 int  nodes_from_plugin(struct nodes *out, const char *config, size_t n,
 		       int worker_count, struct node_error *e);
-/* Live sockets whose path begins with prefix ("/tmp/lmcache_internal_api_server/socket_"). */
+/* Live sockets whose path begins with prefix ("/tmp/lmcache_internal_api_server/socket_"):
+ * those that take a connection, or that only their permissions close to us.
+ * Names are the file names, in numerical order. No directory: no node. */
 int  nodes_from_sockets(struct nodes *out, const char *prefix, struct node_error *e);
 
 /* The tree as a list that nodes_parse reads: [{"name","host","port","nodes":[…]}] */

@@ -1,10 +1,15 @@
 /* source.h - where the list of nodes comes from (design.md, "The command line")
  * SPDX-License-Identifier: Apache-2.0
  *
- * First that gives any: the options; $LMC_NODES; the plugin environment
- * (LMCACHE_RUNTIME_PLUGIN_CONFIG, then LMCACHE_PLUGIN_CONFIG);
- * $XDG_CONFIG_HOME/lmc/nodes.json (or ~/.config), /etc/lmc/nodes.json; the
- * live sockets under the default prefix.
+ * The first of these that is there decides:
+ *   --nodes, --config, $LMC_NODES          (an empty list is an answer)
+ *   the plugin environment, LMCACHE_RUNTIME_PLUGIN_CONFIG or else
+ *     LMCACHE_PLUGIN_CONFIG, with …_WORKER_COUNT
+ *   $XDG_CONFIG_HOME/lmc/nodes.json (or ~/.config), /etc/lmc/nodes.json
+ *   the live sockets under the default prefix
+ * and from the plugin environment on the first that has any node. A variable
+ * that is set but empty is not set. A default file need not be there; whatever
+ * is there and wrong is an error, never passed over.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
@@ -17,6 +22,8 @@ struct source {
 };
 
 enum { SOURCE_FILE_MAX = 8 << 20 };	/* bytes of a node list */
+
+#define SOURCE_SOCKETS "/tmp/lmcache_internal_api_server/socket_"
 
 /* 0 with *from a static phrase or the file's name ("--nodes", "$LMC_NODES",
  * "/etc/lmc/nodes.json", "live sockets"), or -1 with *e, whose text begins
