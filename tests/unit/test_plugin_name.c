@@ -132,7 +132,7 @@ TEST(a_name_is_split_as_pathlib_and_the_launcher_do)
 TEST(repr_and_strip_are_pythons)
 {
 	struct buf b = BUF(100);
-	struct span s = py_strip((struct span){ "\xc2\xa0 \tx y\x1f\xe3\x80\x80", 10 });
+	struct span s = py_strip((struct span){ "\xc2\xa0 \tx y\x1f\xe3\x80\x80", 11 });
 
 	CHECK_MEM(s.p, s.n, "x y");
 	CHECK_INT(py_strip((struct span){ " \n", 2 }).n, 0);
