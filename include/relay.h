@@ -25,7 +25,10 @@ struct relay_limits {
 	long    queue;		/* requests waiting for one of those, then 503 */
 	long    idle_max;	/* kept connections of one node */
 };
-extern const struct relay_limits relay_limits_default;
+#define RELAY_LIMITS_DEFAULT { \
+	.connect_ms = 2000, .first_ms = 60000, .between_ms = 60000, \
+	.idle_ms = 4000, .per_node = 0, .queue = 1024, .idle_max = 256 \
+}
 
 enum origin_state { ORIGIN_UNKNOWN, ORIGIN_HEALTHY, ORIGIN_FAILING, ORIGIN_DOWN };
 extern const char *const origin_state_names[];
@@ -38,6 +41,8 @@ struct origin *origin_new(const struct addr *a, const struct relay_limits *l);
 struct origin *origin_ref(struct origin *o);
 void origin_drop(struct origin *o);
 void origin_retire(struct origin *o);	/* origin_drop by its owner, for good */
+
+const struct addr *origin_addr(const struct origin *o);
 
 struct origin_view {
 	enum origin_state state;

@@ -17,8 +17,7 @@
 
 struct exchange;
 
-/* Ceilings and deadlines, with their defaults in server.c (limits_default).
- * Times in milliseconds. */
+/* Ceilings and deadlines; times in milliseconds. */
 struct limits {
 	long    connections;		/* in all; over it: 503 and close */
 	long    per_address;		/* connections of one client address; 0: no limit */
@@ -28,7 +27,11 @@ struct limits {
 	int64_t write_ms;		/* a client that takes no byte of its answer (30 s) */
 	int64_t grace_ms;		/* after SIGTERM (10 s) */
 };
-extern const struct limits limits_default;
+#define LIMITS_DEFAULT { \
+	.connections = 10000, .per_address = 0, .head_ms = 10000, \
+	.idle_ms = 15000, .body_idle_ms = 30000, .write_ms = 30000, \
+	.grace_ms = 10000 \
+}
 
 struct server {
 	const struct limits *limits;

@@ -44,7 +44,10 @@ struct upconn {
 	struct timer   timer;
 	struct task    task;
 	struct origin *o;
+	void (*ready)(struct upconn *u);	/* connected, or bytes, or room */
+	void (*failed)(struct upconn *u, int status, const char *why);
 	struct conn   *c;		/* the exchange it works for; NULL: idle */
+	void          *user;		/* fetch.c's */
 	struct upconn *next;
 	struct pend    out, in;
 	char          *view;		/* bytes of the read buffer not used yet */
@@ -65,12 +68,8 @@ struct upconn {
 	char           head[KEPT_HEAD];
 };
 
-/* What upstream.c tells relay.c. */
-void relay_ready(struct upconn *u);		/* connected, or bytes, or room */
-void relay_failed(struct upconn *u, int status, const char *why);
-
-/* A kept connection, or a new one on its way (fresh: never a kept one). NULL:
- * out of memory. */
+/* A kept connection, or a new one on its way (fresh: never a kept one). The
+ * caller sets .ready and .failed before anything else. NULL: out of memory. */
 struct upconn *up_get(struct origin *o, bool fresh);
 void up_connect(struct upconn *u);	/* (again); answers through relay_* */
 void up_keep(struct upconn *u);		/* back among the idle ones */

@@ -300,11 +300,6 @@ static void fail(struct upconn *u, int status, const char *why)
 	origin_drop(o);
 }
 
-void relay_failed(struct upconn *u, int status, const char *why)
-{
-	fail(u, status, why);
-}
-
 static void complete(struct upconn *u)
 {
 	struct conn *c = u->c;
@@ -675,7 +670,7 @@ static void again(struct task *t)
 {
 	struct upconn *u = (struct upconn *)((char *)t - offsetof(struct upconn, task));
 
-	relay_ready(u);
+	u->ready(u);
 }
 
 static void pull(struct upconn *u)
@@ -712,7 +707,7 @@ static void move(struct upconn *u)
 	pull(u);
 }
 
-void relay_ready(struct upconn *u)
+static void ready(struct upconn *u)
 {
 	struct conn *c = u->c;
 
@@ -767,6 +762,8 @@ static void up_go(struct conn *c, struct origin *o, enum http_method method,
 		reply_detail(&c->x, 503, "out of memory");
 		return;
 	}
+	u->ready = ready;
+	u->failed = fail;
 	u->c = c;
 	u->method = method;
 	u->asked = c->body;

@@ -29,16 +29,6 @@ enum {
 	HEAD_OUT    = 2048
 };
 
-const struct limits limits_default = {
-	.connections  = 10000,
-	.per_address  = 0,
-	.head_ms      = 10000,
-	.idle_ms      = 15000,
-	.body_idle_ms = 30000,
-	.write_ms     = 30000,
-	.grace_ms     = 10000,
-};
-
 static char scratch[SCRATCH];
 static struct conn *free_conns;
 static struct conn **slabs;

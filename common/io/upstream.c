@@ -18,16 +18,6 @@ enum {
 	DOWN_AFTER  = 3		/* failures in a row */
 };
 
-const struct relay_limits relay_limits_default = {
-	.connect_ms = 2000,
-	.first_ms   = 60000,
-	.between_ms = 60000,
-	.idle_ms    = 4000,
-	.per_node   = 0,
-	.queue      = 1024,
-	.idle_max   = 256,
-};
-
 const char *const origin_state_names[] = {
 	[ORIGIN_UNKNOWN] = "unknown", [ORIGIN_HEALTHY] = "healthy",
 	[ORIGIN_FAILING] = "failing", [ORIGIN_DOWN] = "down",
@@ -80,6 +70,11 @@ void origin_retire(struct origin *o)
 		return;
 	o->gone = true;
 	origin_drop(o);
+}
+
+const struct addr *origin_addr(const struct origin *o)
+{
+	return &o->addr;
 }
 
 void origin_ok(struct origin *o, int64_t latency_us)
@@ -154,7 +149,7 @@ static void looked_up(struct lookup *job)
 		if (o->addrs)
 			up_connect(u);
 		else
-			relay_failed(u, 502, job->why);
+			u->failed(u, 502, job->why);
 	}
 	free(job);
 	origin_drop(o);
@@ -277,7 +272,7 @@ static void up_late(struct timer *t)
 	if (u->phase == UP_IDLE)
 		up_close(u);
 	else
-		relay_failed(u, 504, "timed out");
+		u->failed(u, 504, "timed out");
 }
 
 void up_timer(struct upconn *u, int64_t ms)
@@ -292,7 +287,7 @@ static void connected(struct upconn *u)
 	u->wr = true;
 	watch_out(&u->watch, false);
 	up_timer(u, u->o->limits->first_ms);
-	relay_ready(u);
+	u->ready(u);
 }
 
 /* The next address, or the end. */
@@ -302,7 +297,7 @@ static void refused(struct upconn *u, int err)
 	if (++u->try < u->o->addrs)
 		up_connect(u);
 	else
-		relay_failed(u, err == ETIMEDOUT ? 504 : 502, strerror(err));
+		u->failed(u, err == ETIMEDOUT ? 504 : 502, strerror(err));
 }
 
 static void up_on(struct watch *w, unsigned ready)
@@ -329,7 +324,7 @@ static void up_on(struct watch *w, unsigned ready)
 	if (u->phase == UP_IDLE && ready & (READY_IN | READY_END))
 		up_close(u);
 	else if (u->phase != UP_IDLE)
-		relay_ready(u);
+		u->ready(u);
 }
 
 void up_connect(struct upconn *u)
@@ -342,7 +337,7 @@ void up_connect(struct upconn *u)
 		u->next = o->unresolved;
 		o->unresolved = u;
 		if (!o->looking && start_lookup(o) < 0)
-			relay_failed(u, 502, "no resolver");
+			u->failed(u, 502, "no resolver");
 		return;
 	}
 	if (net_literal(&o->addr, &o->sa[0], &o->len[0]) < 0 && !o->looking &&
@@ -360,7 +355,7 @@ void up_connect(struct upconn *u)
 	}
 	if (watch_add_quiet(&u->watch, fd, up_on) < 0) {
 		close(fd);
-		relay_failed(u, 503, strerror(errno));
+		u->failed(u, 503, strerror(errno));
 		return;
 	}
 	if (o->addr.kind == ADDR_UNIX)

@@ -1,0 +1,382 @@
+/* api.c - the frontend's own JSON: nodes and frontends, read and changed
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Shapes as lmcache_frontend 0.1.11 answers them (protocol.md 7.3), statuses
+ * as it meant them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "proxy.h"
+
+enum { OUT_MAX = 4 << 20, BODY_MAX = 1 << 20 };
+
+static const char type[] = "application/json";
+
+static void send_buf(struct exchange *x, struct buf *b)
+{
+	if (b->bad)
+		reply_detail(x, 503, "the answer is too large");
+	else
+		reply(x, 200, type, b->p, b->len);
+	buf_free(b);
+}
+
+static void say(struct exchange *x, const char *what)
+{
+	struct buf b = BUF(256);
+
+	buf_printf(&b, "{\"status\":\"success\",\"message\":\"%s\"}", what);
+	send_buf(x, &b);
+}
+
+static void put_port(struct buf *b, const struct node *nd)
+{
+	if (nd->port_number)
+		buf_puts(b, nd->port);
+	else
+		json_puts(b, nd->port);
+}
+
+static void put_place(struct buf *b, const struct node *nd)
+{
+	buf_puts(b, "\"name\":");
+	json_puts(b, nd->name);
+	buf_puts(b, ",\"host\":");
+	json_puts(b, nd->host);
+	buf_puts(b, ",\"port\":");
+	put_port(b, nd);
+}
+
+static void put_id(struct buf *b, const char *kind, const char *name)
+{
+	struct buf id = BUF(512);
+
+	buf_printf(&id, "%s_%s", kind, name);
+	buf_puts(b, "{\"id\":");
+	json_puts(b, id.p);
+	buf_puts(b, ",");
+	buf_free(&id);
+}
+
+static void put_state(struct buf *b, const struct origin *o)
+{
+	struct origin_view v;
+
+	origin_look(o, &v);
+	buf_printf(b, ",\"state\":\"%s\"", origin_state_names[v.state]);
+	if (v.error[0]) {
+		buf_puts(b, ",\"last_error\":");
+		json_puts(b, v.error);
+	}
+	if (v.age_ms >= 0)
+		buf_printf(b, ",\"latency_ms\":%.3f,\"age_ms\":%lld",
+			   (double)v.latency_us / 1000, (long long)v.age_ms);
+}
+
+static void put_child(struct buf *b, const struct leaf *l, const char *proxy)
+{
+	put_id(b, "node", l->node->name);
+	put_place(b, l->node);
+	buf_puts(b, ",\"is_proxy\":false,\"proxy_id\":");
+	json_puts(b, proxy);
+	put_state(b, l->origin);
+	buf_puts(b, "}");
+}
+
+static void put_children(struct buf *b, const char *proxy)
+{
+	const struct leaf *l;
+
+	buf_puts(b, "[");
+	for (int i = 0; (l = table_leaf(proxy, i)); i++) {
+		if (i)
+			buf_puts(b, ",");
+		put_child(b, l, proxy);
+	}
+	buf_puts(b, "]");
+}
+
+void api_nodes_get(struct exchange *x)
+{
+	const struct nodes *ns = table_nodes();
+	struct buf b = BUF(OUT_MAX);
+
+	buf_puts(&b, "{\"nodes\":[");
+	for (int i = 0; i < ns->n; i++) {
+		const struct node *self = &ns->proxies[i].self;
+
+		if (i)
+			buf_puts(&b, ",");
+		put_id(&b, "proxy", self->name);
+		put_place(&b, self);
+		buf_puts(&b, ",\"is_proxy\":true,\"children\":");
+		put_children(&b, self->name);
+		buf_puts(&b, "}");
+	}
+	buf_puts(&b, "]}");
+	send_buf(x, &b);
+}
+
+void api_proxies_get(struct exchange *x)
+{
+	const struct nodes *ns = table_nodes();
+	struct buf b = BUF(OUT_MAX);
+
+	buf_puts(&b, "{\"proxies\":[");
+	for (int i = 0; i < ns->n; i++) {
+		buf_puts(&b, i ? ",{" : "{");
+		put_place(&b, &ns->proxies[i].self);
+		buf_puts(&b, "}");
+	}
+	buf_puts(&b, "]}");
+	send_buf(x, &b);
+}
+
+/* The frontend named by segment 2, or NULL and answered. */
+static const struct proxy *named_proxy(struct exchange *x)
+{
+	char name[NODE_NAME + 1];
+	long n = path_segment(x, 2, name, sizeof name);
+	const struct leaf *l = n > 0 ? table_proxy(name, (size_t)n) : NULL;
+
+	if (n < 0)
+		reply_detail(x, 400, "bad percent-encoding in the name");
+	else if (!l)
+		reply_detail(x, 404, "Proxy not found");
+	return l ? &table_nodes()->proxies[l->proxy] : NULL;
+}
+
+void api_proxy_nodes_get(struct exchange *x)
+{
+	const struct proxy *p = named_proxy(x);
+	struct buf b = BUF(OUT_MAX);
+
+	if (!p)
+		return;
+	buf_puts(&b, "{\"nodes\":[");
+	for (int i = 0; i < p->n; i++) {
+		buf_puts(&b, i ? ",{" : "{");
+		put_place(&b, &p->nodes[i]);
+		buf_puts(&b, ",\"proxy_id\":");
+		json_puts(&b, p->self.name);
+		buf_puts(&b, "}");
+	}
+	buf_puts(&b, "]}");
+	send_buf(x, &b);
+}
+
+/* What we know is current for our own nodes; those of another frontend are
+ * read again by the registry's work. */
+void api_proxy_refresh(struct exchange *x)
+{
+	const struct proxy *p = named_proxy(x);
+	struct buf b = BUF(OUT_MAX);
+
+	if (!p)
+		return;
+	buf_puts(&b, "{\"status\":\"success\",\"nodes\":");
+	put_children(&b, p->self.name);
+	buf_puts(&b, "}");
+	send_buf(x, &b);
+}
+
+/* ---- changes ---- */
+
+/* Parses the body; answers 400 and returns -1 when it is no JSON object. */
+static int body_json(struct exchange *x, struct json *j, const char *p, size_t n)
+{
+	struct json_error e;
+
+	if (json_parse(j, p, n, BODY_MAX, 0, &e) < 0) {
+		reply_detail(x, 400, "the body is not JSON: line %d, column %d: %s",
+			     e.line, e.column, e.what);
+		return -1;
+	}
+	if (json_type(j, 0) == JSON_OBJECT)
+		return 0;
+	json_free(j);
+	reply_detail(x, 400, "the body is not a JSON object");
+	return -1;
+}
+
+static void audit(const struct exchange *x, const char *what, const char *name)
+{
+	log_event(LOG_INFO, what, "node", name, "peer", exchange_peer(x), NULL);
+}
+
+static void outcome(struct exchange *x, int rc, int status, const char *why,
+		    const char *done, const char *name)
+{
+	if (rc < 0) {
+		reply_detail(x, status, "%s", why);
+		return;
+	}
+	audit(x, done, name);
+	say(x, done);
+}
+
+static void add_node_to(struct exchange *x, const char *proxy, const char *done,
+			char *p, size_t n)
+{
+	struct node_error e = { 0 };
+	struct node nd = { 0 };
+	struct json j;
+	const char *why = "";
+	char *name;
+	int status = 0, rc;
+
+	if (body_json(x, &j, p, n) < 0)
+		return;
+	if (node_parse(&nd, &j, 0, &e) < 0) {
+		json_free(&j);
+		reply_detail(x, 400, "%s", e.what);
+		return;
+	}
+	json_free(&j);
+	if (!proxy)
+		proxy = nd.proxy_id && nd.proxy_id[0] ? nd.proxy_id : LOCAL_PROXY;
+	name = strdup(nd.name);
+	rc = table_add_node(proxy, &nd, &status, &why);
+	outcome(x, rc, status, why, done, name ? name : "");
+	free(name);
+	node_free(&nd);
+}
+
+static void post_node(struct exchange *x, char *p, size_t n)
+{
+	add_node_to(x, NULL, "Node added", p, n);
+}
+
+/* A body is needed: without one and without a length it is 411. */
+static void take_body(struct exchange *x,
+		      void (*on_body)(struct exchange *, char *, size_t))
+{
+	if (x->req->body == BODY_NONE) {
+		reply_detail(x, 411, "a JSON body is needed");
+		return;
+	}
+	exchange_body(x, BODY_MAX, on_body);
+}
+
+void api_nodes_post(struct exchange *x)
+{
+	take_body(x, post_node);
+}
+
+static void post_proxy_node(struct exchange *x, char *p, size_t n)
+{
+	char *proxy = x->data;
+
+	x->data = NULL;
+	x->on_abort = NULL;
+	add_node_to(x, proxy, "Node added to proxy", p, n);
+	free(proxy);
+}
+
+static void forget_name(struct exchange *x)
+{
+	free(x->data);
+	x->data = NULL;
+}
+
+/* Keeps a name from the path until the body is here. */
+static int keep_name(struct exchange *x, int segment)
+{
+	char name[NODE_NAME + 1];
+
+	if (path_segment(x, segment, name, sizeof name) <= 0) {
+		reply_detail(x, 400, "bad name in the path");
+		return -1;
+	}
+	x->data = strdup(name);
+	if (!x->data) {
+		reply_detail(x, 503, "out of memory");
+		return -1;
+	}
+	x->on_abort = forget_name;
+	return 0;
+}
+
+void api_proxy_nodes_post(struct exchange *x)
+{
+	if (named_proxy(x) && keep_name(x, 2) == 0)
+		take_body(x, post_proxy_node);
+}
+
+static void post_proxy(struct exchange *x, char *p, size_t n)
+{
+	struct node_error e = { 0 };
+	struct proxy made = { 0 };
+	struct json j;
+	const char *why = "";
+	char *name;
+	int status = 0, rc;
+
+	if (body_json(x, &j, p, n) < 0)
+		return;
+	rc = proxy_parse(&made, &j, 0, &e);
+	json_free(&j);
+	if (rc < 0) {
+		reply_detail(x, 400, "%s", e.what);
+		return;
+	}
+	name = strdup(made.self.name);
+	rc = table_add_proxy(&made, &status, &why);
+	outcome(x, rc, status, why, "Proxy added", name ? name : "");
+	free(name);
+	proxy_free(&made);
+}
+
+void api_proxies_post(struct exchange *x)
+{
+	take_body(x, post_proxy);
+}
+
+static void put_node(struct exchange *x, char *p, size_t n)
+{
+	struct node_error e = { 0 };
+	struct node nd = { 0 };
+	struct json j;
+	const char *why = "";
+	char *name = x->data;
+	int status = 0, rc;
+
+	x->data = NULL;
+	x->on_abort = NULL;
+	if (body_json(x, &j, p, n) < 0) {
+		free(name);
+		return;
+	}
+	rc = node_parse(&nd, &j, 0, &e);
+	json_free(&j);
+	if (rc < 0) {
+		reply_detail(x, 400, "%s", e.what);
+	} else {
+		rc = table_replace(name, &nd, &status, &why);
+		outcome(x, rc, status, why, "Node updated", name);
+	}
+	free(name);
+	node_free(&nd);
+}
+
+void api_node_put(struct exchange *x)
+{
+	if (keep_name(x, 2) == 0)
+		take_body(x, put_node);
+}
+
+void api_node_delete(struct exchange *x)
+{
+	char name[NODE_NAME + 1];
+	const char *why = "";
+	int status = 0, rc;
+
+	if (path_segment(x, 2, name, sizeof name) <= 0) {
+		reply_detail(x, 400, "bad name in the path");
+		return;
+	}
+	rc = table_delete(name, &status, &why);
+	outcome(x, rc, status, why, "Node deleted", name);
+}

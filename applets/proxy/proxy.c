@@ -1,0 +1,230 @@
+/* proxy.c - the frontend: one address for all nodes
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "applet.h"
+#include "die.h"
+#include "log.h"
+#include "proxy.h"
+#include "source.h"
+
+enum { LISTENERS = 16, SPARE_FDS = 64 };
+
+static struct {
+	const char *host, *log_level, *log, *state;
+	long port, ready_fd;
+	struct strs listen;
+	struct source source;
+	struct limits limits;
+	struct relay_limits relay;
+} o = {
+	.host = "127.0.0.1", .port = 8000, .log_level = "warning",
+	.log = "text", .ready_fd = -1,
+	.limits = LIMITS_DEFAULT, .relay = RELAY_LIMITS_DEFAULT,
+};
+
+static const struct opt opts[] = {
+	HEAD("Where to listen"),
+	LIST('l', "listen", "ADDR", &o.listen,
+	     "listen on HOST:PORT or unix:/PATH; repeatable, instead of --host and --port"),
+	STR(0, "host", "HOST", &o.host, "listen on this address"),
+	INT('p', "port", "PORT", &o.port, 0, 65535, "listen on this port; 0 picks a free one"),
+	INT(0, "ready-fd", "N", &o.ready_fd, 0, 1 << 20,
+	    "write the bound addresses to this descriptor, then close it"),
+	LIST(0, "public-host", "NAME", &door.public_hosts,
+	     "a Host name to answer to, beside addresses and localhost; repeatable"),
+	FLAG(0, "insecure-allow-all", &door.insecure,
+	     "serve changes and secrets on any address, to anyone"),
+	HEAD("Which nodes"),
+	STR(0, "nodes", "JSON|FILE", &o.source.nodes, "the list of nodes"),
+	STR('c', "config", "FILE", &o.source.config,
+	    "a file with the list of nodes, flat or a tree"),
+	STR(0, "state", "FILE", &o.state,
+	    "keep node changes made through the API here, over restarts"),
+	HEAD("Limits"),
+	INT(0, "connections", "N", &o.limits.connections, 1, 1000000,
+	    "client connections in all"),
+	TIME(0, "head-timeout", "TIME", &o.limits.head_ms, 100, 3600000,
+	     "for a whole request head"),
+	TIME(0, "idle-timeout", "TIME", &o.limits.idle_ms, 100, 86400000,
+	     "between two requests of a connection"),
+	TIME(0, "body-timeout", "TIME", &o.limits.body_idle_ms, 100, 3600000,
+	     "between two pieces of a request body"),
+	TIME(0, "write-timeout", "TIME", &o.limits.write_ms, 100, 3600000,
+	     "for a client that takes nothing of its answer"),
+	TIME(0, "connect-timeout", "TIME", &o.relay.connect_ms, 10, 600000,
+	     "for connecting to a node"),
+	TIME(0, "answer-timeout", "TIME", &o.relay.first_ms, 10, 86400000,
+	     "for a node's first byte"),
+	TIME(0, "silence-timeout", "TIME", &o.relay.between_ms, 10, 86400000,
+	     "between two pieces of a node's answer"),
+	INT(0, "per-node", "N", &o.relay.per_node, 0, 100000,
+	    "connections to one node; 0 sets no limit"),
+	INT(0, "queue", "N", &o.relay.queue, 0, 100000,
+	    "requests that may wait for one of those"),
+	TIME(0, "grace", "TIME", &o.limits.grace_ms, 0, 3600000,
+	     "for requests under way after SIGTERM"),
+	HEAD("Log"),
+	STR(0, "log-level", "critical|error|warning|warn|info|debug|trace",
+	    &o.log_level, "what to write to stderr"),
+	STR(0, "log", "text|json", &o.log, "form of the log lines"),
+	{ 0 }
+};
+
+static struct server server = { .on_request = routes_serve };
+static struct listener listeners[LISTENERS];
+static int listeners_n;
+
+/* ---- start ---- */
+
+static void open_table(void)
+{
+	struct node_error e = { 0 };
+	struct nodes ns = { 0 };
+	const char *from = "";
+
+	if (source_nodes(&ns, &o.source, &from, &e) < 0)
+		die(EXIT_USAGE, "%s", e.what);
+	if (table_open(&ns, o.state, &o.relay, &e) < 0)
+		die(EXIT_SYS, "%s", e.what);
+	if (table_leaves() == 0)
+		warn("no nodes are known yet: name them with --nodes or --config, "
+		     "or POST them to /api/nodes");
+}
+
+static void listen_on(const struct addr *a, const char *said)
+{
+	struct listener *l = &listeners[listeners_n];
+
+	if (listeners_n == LISTENERS)
+		die(EXIT_USAGE, "more than %d addresses to listen on", LISTENERS);
+	if (server_listen(&server, l, a) < 0)
+		die(EXIT_SYS, "unable to listen on %s:", said);
+	listeners_n++;
+	if (!l->trusted && !door.insecure)
+		warn("%s can be reached from outside: it serves viewers only, no "
+		     "change, no script, no environment (--insecure-allow-all "
+		     "serves all to anyone)", said);
+	else if (!l->trusted)
+		warn("%s can be reached from outside, and serves everything to "
+		     "anyone", said);
+}
+
+static void listen_all(void)
+{
+	const char *why;
+	struct addr a;
+
+	for (int i = 0; i < o.listen.n; i++) {
+		if (addr_parse(&a, o.listen.v[i], -1, &why) < 0)
+			die(EXIT_USAGE, "--listen: %s: %s", o.listen.v[i], why);
+		listen_on(&a, o.listen.v[i]);
+	}
+	if (!o.listen.n) {
+		char said[300];
+
+		snprintf(said, sizeof said, strchr(o.host, ':') && o.host[0] != '['
+			 ? "[%s]:%ld" : "%s:%ld", o.host, o.port);
+		if (addr_parse(&a, said, -1, &why) < 0 || a.kind != ADDR_TCP)
+			die(EXIT_USAGE, "--host: %s is not an address", o.host);
+		listen_on(&a, said);
+	}
+}
+
+static void tell_addresses(void)
+{
+	struct buf b = BUF(LISTENERS * (ADDR_HOST + 16));
+
+	for (int i = 0; i < listeners_n; i++) {
+		struct buf one = BUF(ADDR_HOST + 16);
+
+		addr_print(&listeners[i].addr, &one);
+		log_event(LOG_INFO, "listening", "addr", one.p, NULL);
+		buf_printf(&b, "%s\n", one.p);
+		buf_free(&one);
+	}
+	if (o.ready_fd >= 0 && net_ready((int)o.ready_fd, b.p) < 0)
+		die(EXIT_SYS, "unable to write to --ready-fd %ld:", o.ready_fd);
+	buf_free(&b);
+}
+
+/* As many descriptors as the connections may need, if we are let. */
+static void raise_nofile(void)
+{
+	struct rlimit r;
+	rlim_t want = (rlim_t)o.limits.connections * 2 + SPARE_FDS;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= want)
+		return;
+	r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+/* ---- end ---- */
+
+static void drained(struct server *s)
+{
+	(void)s;
+	loop_stop();
+}
+
+static void on_term(int signo)
+{
+	log_event(LOG_INFO, "ending", "signal", strsignal(signo), NULL);
+	for (int i = 0; i < listeners_n; i++)
+		server_unlisten(&listeners[i]);
+	server_drain(&server);
+}
+
+static int proxy_run(int argc, char **argv)
+{
+	(void)argv;
+	if (argc)
+		die(EXIT_USAGE, "%s: no operands are taken", argv[0]);
+	log_level_named(o.log_level);
+	log_json = strcmp(o.log, "json") == 0;
+	if (loop_init() < 0)
+		die(EXIT_SYS, "unable to start:");
+	raise_nofile();
+	server.limits = &o.limits;
+	server.on_drained = drained;
+	open_table();
+	listen_all();
+	table_self(&listeners[0].addr);
+	if (loop_signal(SIGTERM, on_term) < 0 || loop_signal(SIGINT, on_term) < 0)
+		die(EXIT_SYS, "unable to catch signals:");
+	tell_addresses();
+	loop_run();
+	return EXIT_OK;
+}
+
+const struct applet proxy_applet = {
+	.name = "proxy",
+	.brief = "one address for all nodes: page, reverse proxy, API",
+	.about =
+		"Serves the nodes' page, passes requests on to nodes by name "
+		"(/proxy2/NAME/PATH), and answers lmcache_frontend's API.\n"
+		"\n"
+		"On a loopback address or a UNIX socket everything is served. On "
+		"any other address only what viewers may see is served, unless "
+		"--insecure-allow-all is given.\n"
+		"\n"
+		"The nodes come from the first of these that names any: --nodes "
+		"and --config; $LMC_NODES; the plugin environment; "
+		"$XDG_CONFIG_HOME/lmc/nodes.json and /etc/lmc/nodes.json; the live "
+		"sockets under /tmp/lmcache_internal_api_server/.",
+	.args = "",
+	.examples =
+		"lmc proxy --nodes '[{\"name\":\"w0\",\"host\":\"127.0.0.1\",\"port\":7000}]'\n"
+		"  one node on TCP, the page on http://127.0.0.1:8000/\n"
+		"lmc proxy --config nodes.json --state /var/lib/lmc/state.json\n"
+		"  nodes from a file, changes through the API kept over restarts\n"
+		"lmc proxy --listen unix:/run/lmc.sock --listen 127.0.0.1:8000\n"
+		"  two addresses at once",
+	.opts = opts, .run = proxy_run,
+};

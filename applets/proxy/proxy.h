@@ -1,0 +1,86 @@
+/* proxy.h - the frontend's parts to each other
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef PROXY_H
+#define PROXY_H
+
+#include "node.h"
+#include "opt.h"
+#include "relay.h"
+#include "server.h"
+
+enum role { VIEWER, OPERATOR, ADMIN, NOBODY };
+extern const char *const role_names[];
+
+/* ---- routes.c: the front door ---- */
+
+struct door {
+	bool        insecure;		/* --insecure-allow-all */
+	struct strs public_hosts;	/* --public-host */
+};
+extern struct door door;
+
+void routes_serve(struct exchange *x);	/* server's on_request */
+/* What the client of this exchange may do. */
+enum role routes_role(const struct exchange *x);
+/* True, or it has answered 403. */
+bool routes_allow(struct exchange *x, enum role least);
+
+/* ---- roles.c: what a node's own API costs ---- */
+
+/* The role a request to a node needs: path as decoded once, query raw. Paths
+ * that two readers could read in two ways need ADMIN. */
+enum role node_role(enum http_method m, const char *path, size_t n,
+		    struct span query);
+
+/* ---- table.c: the nodes, as they are now ---- */
+
+struct leaf {
+	struct node   *node;		/* name, host, port as given */
+	struct origin *origin;		/* how it is reached; NULL for local_proxy */
+	int            proxy;		/* index of its frontend */
+	bool           is_proxy;	/* the frontend itself */
+};
+
+/* Takes over *base. With a state file, the changes made through the API are
+ * read from it and laid over the base. 0, or -1 with *e. */
+int  table_open(struct nodes *base, const char *state_file,
+		const struct relay_limits *limits, struct node_error *e);
+/* local_proxy is shown at the address the frontend listens on. */
+void table_self(const struct addr *a);
+const struct nodes *table_nodes(void);
+const struct leaf *table_find(const char *name, size_t n);	/* leaf, then frontend */
+const struct leaf *table_in(const char *proxy, size_t pn, const char *name, size_t n);
+const struct leaf *table_proxy(const char *name, size_t n);
+/* A registered node with this host and port (text), or this socket path. */
+const struct leaf *table_at(const char *host, const char *port);
+int  table_leaves(void);	/* how many */
+const struct leaf *table_leaf(const char *proxy, int i);
+
+/* Changes: 0, or -1 with *status (404, 409, 503) and *why a static phrase.
+ * What is passed in is taken over on success. */
+int table_add_node(const char *proxy, struct node *nd, int *status, const char **why);
+int table_add_proxy(struct proxy *p, int *status, const char **why);
+int table_replace(const char *name, struct node *nd, int *status, const char **why);
+int table_delete(const char *name, int *status, const char **why);
+
+/* ---- handlers ---- */
+
+void forward_proxy2(struct exchange *x);
+void forward_proxy(struct exchange *x);
+
+void api_nodes_get(struct exchange *x);
+void api_nodes_post(struct exchange *x);
+void api_node_put(struct exchange *x);
+void api_node_delete(struct exchange *x);
+void api_proxies_get(struct exchange *x);
+void api_proxies_post(struct exchange *x);
+void api_proxy_nodes_get(struct exchange *x);
+void api_proxy_nodes_post(struct exchange *x);
+void api_proxy_refresh(struct exchange *x);
+
+/* Segment i of the request path (0 is the first), decoded into out (cap
+ * bytes, NUL-terminated): its length, or -1. */
+long path_segment(const struct exchange *x, int i, char *out, size_t cap);
+
+#endif

@@ -1,0 +1,326 @@
+/* routes.c - the front door: who may come in, and what answers
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Every request passes here: its Host, where it came from, its row in the
+ * table, the row's role. Tokens will decide in routes_role() alone.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "assets.h"
+#include "proxy.h"
+
+struct door door;
+
+static void health(struct exchange *x);
+static void alive(struct exchange *x);
+static void ready(struct exchange *x);
+static void asset(struct exchange *x);
+static void no_metrics(struct exchange *x);
+
+enum {
+	GET = 1 << M_GET | 1 << M_HEAD,
+	POST = 1 << M_POST, PUT = 1 << M_PUT, DELETE = 1 << M_DELETE,
+	ANY = GET | POST | PUT | DELETE | 1 << M_PATCH | 1 << M_OPTIONS
+};
+
+/* First match wins. "*" is one segment, "**" is the rest. A row that forwards
+ * asks for VIEWER here; the node's path decides what else it takes. */
+static const struct route {
+	unsigned    methods;
+	const char *path;
+	enum role   role;
+	void      (*serve)(struct exchange *x);
+	const char *help;
+} routes[] = {
+	{ GET,    "/",                    VIEWER,   asset,               "the page" },
+	{ GET,    "/static/**",           VIEWER,   asset,               "its files" },
+	{ GET,    "/health",              VIEWER,   health,              "as lmcache_frontend answers it" },
+	{ GET,    "/healthz",             VIEWER,   alive,               "this process answers" },
+	{ GET,    "/livez",               VIEWER,   alive,               "this process answers" },
+	{ GET,    "/readyz",              VIEWER,   ready,               "503 while it is ending" },
+	{ GET,    "/api/nodes",           VIEWER,   api_nodes_get,       "the nodes with their state, as a tree" },
+	{ POST,   "/api/nodes",           OPERATOR, api_nodes_post,      "add a node" },
+	{ PUT,    "/api/nodes/*",         OPERATOR, api_node_put,        "replace a node" },
+	{ DELETE, "/api/nodes/*",         OPERATOR, api_node_delete,     "remove a node" },
+	{ GET,    "/api/proxies",         VIEWER,   api_proxies_get,     "the frontends" },
+	{ POST,   "/api/proxies",         OPERATOR, api_proxies_post,    "add a frontend with its nodes" },
+	{ GET,    "/api/proxies/*/nodes", VIEWER,   api_proxy_nodes_get, "the nodes of a frontend" },
+	{ POST,   "/api/proxies/*/nodes", OPERATOR, api_proxy_nodes_post, "add a node to a frontend" },
+	{ GET,    "/api/proxies/*/refresh", VIEWER, api_proxy_refresh,   "its nodes, read again" },
+	{ GET,    "/metrics",             VIEWER,   no_metrics,          "the nodes' metrics, merged" },
+	{ ANY,    "/proxy2/**",           VIEWER,   forward_proxy2,      "to a node by name" },
+	{ ANY,    "/proxy/**",            VIEWER,   forward_proxy,       "to a registered node by address" },
+};
+
+enum { ROUTES = sizeof routes / sizeof *routes };
+
+/* ---- paths ---- */
+
+long path_segment(const struct exchange *x, int i, char *out, size_t cap)
+{
+	const char *p = x->req->path.p, *end = p + x->req->path.n, *to;
+	long n;
+
+	while (p < end && i-- >= 0) {
+		p++;	/* the slash */
+		if (i < 0)
+			break;
+		while (p < end && *p != '/')
+			p++;
+	}
+	if (i >= 0 || p > end)
+		return 0;
+	to = memchr(p, '/', (size_t)(end - p));
+	if (!to)
+		to = end;
+	if ((size_t)(to - p) >= cap * 3)
+		return -1;
+	/* decoding never grows: but what is long encoded may fit decoded */
+	if ((size_t)(to - p) < cap) {
+		n = url_decode(p, (size_t)(to - p), out);
+	} else {
+		char wide[3 * ADDR_HOST + 1];
+
+		if ((size_t)(to - p) >= sizeof wide)
+			return -1;
+		n = url_decode(p, (size_t)(to - p), wide);
+		if (n >= (long)cap)
+			return -1;
+		if (n > 0)
+			memcpy(out, wide, (size_t)n);
+	}
+	if (n >= 0)
+		out[n] = '\0';
+	return n;
+}
+
+static bool fits(const char *pattern, struct span path)
+{
+	const char *p = path.p, *end = p + path.n;
+
+	for (; *pattern; pattern++) {
+		if (pattern[0] == '*' && pattern[1] == '*')
+			return p < end;
+		if (*pattern == '*') {
+			if (p == end || *p == '/')
+				return false;
+			while (p < end && *p != '/')
+				p++;
+		} else if (p == end || *p++ != *pattern) {
+			return false;
+		}
+	}
+	return p == end;
+}
+
+/* ---- who ---- */
+
+static bool same_host(struct span host, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (host.n < n || !span_is_nocase((struct span){ host.p, n }, name))
+		return false;
+	return host.n == n || host.p[n] == ':';
+}
+
+/* A name an attacker can point at us by DNS is not an address or localhost. */
+static bool known_host(const struct exchange *x)
+{
+	struct span h = x->req->host;
+	size_t i = 0;
+
+	if (x->listener->addr.kind == ADDR_UNIX || !h.n || h.p[0] == '[' ||
+	    same_host(h, "localhost"))
+		return true;
+	while (i < h.n && h.p[i] != ':' &&
+	       ((h.p[i] >= '0' && h.p[i] <= '9') || h.p[i] == '.'))
+		i++;
+	if (i == h.n || h.p[i] == ':')
+		return true;
+	for (i = 0; i < (size_t)door.public_hosts.n; i++)
+		if (same_host(h, door.public_hosts.v[i]))
+			return true;
+	return false;
+}
+
+/* A page of another origin made the browser send this. */
+static bool cross_site(const struct exchange *x)
+{
+	const struct http_field *f = http_find(x->req, F_SEC_FETCH_SITE);
+	struct span o;
+
+	if (f && !span_is(f->value, "same-origin") && !span_is(f->value, "none"))
+		return true;
+	f = http_find(x->req, F_ORIGIN);
+	if (!f)
+		return false;
+	o = f->value;
+	for (size_t i = 0; i + 2 < o.n; i++) {
+		if (memcmp(o.p + i, "://", 3) == 0) {
+			o.p += i + 3;
+			o.n -= i + 3;
+			return o.n != x->req->host.n ||
+			       memcmp(o.p, x->req->host.p, o.n) != 0;
+		}
+	}
+	return true;	/* "null" */
+}
+
+enum role routes_role(const struct exchange *x)
+{
+	return x->listener->trusted || door.insecure ? ADMIN : VIEWER;
+}
+
+bool routes_allow(struct exchange *x, enum role least)
+{
+	bool reads = least == VIEWER && (x->method == M_GET || x->method == M_HEAD ||
+					 x->method == M_OPTIONS);
+
+	if (!reads && cross_site(x)) {
+		reply_detail(x, 403, "refused: a page of another site sent this request");
+		return false;
+	}
+	if (routes_role(x) >= least)
+		return true;
+	reply_detail(x, 403, "this needs the %s role, and this address serves "
+		     "viewers only: use a loopback address or a UNIX socket",
+		     role_names[least]);
+	return false;
+}
+
+/* ---- answers of our own ---- */
+
+static const char JSON_TEXT[] = "application/json";
+
+static void health(struct exchange *x)
+{
+	static const char text[] =
+		"{\"status\":\"healthy\",\"service\":\"lmcache-monitor\"}";
+
+	reply(x, 200, JSON_TEXT, text, sizeof text - 1);
+}
+
+static void alive(struct exchange *x)
+{
+	reply(x, 200, "text/plain; charset=utf-8", "ok\n", 3);
+}
+
+static void ready(struct exchange *x)
+{
+	if (x->server->draining)
+		reply(x, 503, "text/plain; charset=utf-8", "ending\n", 7);
+	else
+		alive(x);
+}
+
+static void no_metrics(struct exchange *x)
+{
+	reply_detail(x, 501, "merged metrics are not built in yet: ask each node "
+		     "at /proxy2/NAME/metrics");
+}
+
+/* Is one of a list's items this word, without q=0? */
+static bool lists(struct span list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i + n <= list.n; i++) {
+		struct span at = { list.p + i, n };
+
+		if ((i == 0 || list.p[i - 1] == ' ' || list.p[i - 1] == ',') &&
+		    span_is_nocase(at, word)) {
+			at = (struct span){ list.p + i + n, list.n - i - n };
+			return at.n < 4 || memcmp(at.p, ";q=0", 4) != 0 ||
+			       (at.n > 5 && at.p[4] == '.');
+		}
+	}
+	return false;
+}
+
+static bool has_tag(struct span list, const char *tag)
+{
+	size_t n = strlen(tag);
+
+	for (size_t i = 0; i + n <= list.n; i++)
+		if (memcmp(list.p + i, tag, n) == 0)
+			return true;
+	return span_is(list, "*");
+}
+
+static void asset(struct exchange *x)
+{
+	const struct asset *a = asset_find(x->req->path.p, x->req->path.n);
+	const struct http_field *want = http_find(x->req, F_ACCEPT_ENCODING);
+	const struct http_field *have = http_find(x->req, F_IF_NONE_MATCH);
+	bool gz;
+
+	if (!a) {
+		reply_detail(x, 404, "Not Found");
+		return;
+	}
+	gz = a->gz_len && want && lists(want->value, "gzip");
+	reply_header(x, "ETag: %s", gz ? a->gz_etag : a->etag);
+	reply_header(x, "Vary: Accept-Encoding");
+	reply_header(x, "Cache-Control: no-cache");
+	reply_header(x, "X-Content-Type-Options: nosniff");
+	reply_header(x, "Referrer-Policy: no-referrer");
+	reply_header(x, "Content-Security-Policy: default-src 'none'; "
+		     "script-src 'self'; style-src 'self'; connect-src 'self'; "
+		     "img-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+		     "form-action 'none'");
+	if (have && (has_tag(have->value, a->etag) || has_tag(have->value, a->gz_etag))) {
+		reply(x, 304, NULL, "", 0);
+		return;
+	}
+	if (gz)
+		reply_header(x, "Content-Encoding: gzip");
+	reply_static(x, 200, a->type, gz ? a->gz : a->raw, gz ? a->gz_len : a->raw_len);
+}
+
+/* ---- the door ---- */
+
+static void not_this_method(struct exchange *x, unsigned methods)
+{
+	static const char *const names[] = {
+		"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"
+	};
+	char allow[64] = "";
+	size_t n = 0;
+
+	for (unsigned m = 0; m < sizeof names / sizeof *names; m++)
+		if (methods & 1u << m)
+			n += (size_t)snprintf(allow + n, sizeof allow - n, "%s%s",
+					      n ? ", " : "", names[m]);
+	reply_header(x, "Allow: %s", allow);
+	reply_detail(x, 405, "Method Not Allowed");
+}
+
+void routes_serve(struct exchange *x)
+{
+	unsigned others = 0;
+
+	if (!known_host(x)) {
+		reply_detail(x, 421, "Host %.*s is not known here: name it with "
+			     "--public-host", (int)x->req->host.n, x->req->host.p);
+		return;
+	}
+	for (int i = 0; i < ROUTES; i++) {
+		const struct route *r = &routes[i];
+
+		if (!fits(r->path, x->req->path))
+			continue;
+		if (!(r->methods & 1u << x->method)) {
+			others |= r->methods;
+			continue;
+		}
+		if (routes_allow(x, r->role))
+			r->serve(x);
+		return;
+	}
+	if (others)
+		not_this_method(x, others);
+	else
+		reply_detail(x, 404, "Not Found");
+}
