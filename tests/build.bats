@@ -57,13 +57,17 @@ in_copy() {
 	release
 	run python3 - "$LMC" <<-'PY'
 	import fcntl, os, subprocess, sys
-	seen = set()
+	lmc, seen = os.path.realpath(sys.argv[1]), set()
 	for _ in range(4):
 	    r, w = os.pipe()
 	    fcntl.fcntl(w, 1031, 4096)  # F_SETPIPE_SZ: it will wait for a reader
-	    p = subprocess.Popen([sys.argv[1], "--licenses"], stdout=w)
-	    with open("/proc/%d/maps" % p.pid) as maps:
-	        seen.add(next(l.split("-")[0] for l in maps if sys.argv[1] in l))
+	    p = subprocess.Popen([lmc, "--licenses"], stdout=w)
+	    at = []
+	    # Popen returns a moment before the program is mapped.
+	    while not at and p.poll() is None:
+	        with open("/proc/%d/maps" % p.pid) as maps:
+	            at = [l.split("-")[0] for l in maps if lmc in l]
+	    seen.add(at[0])
 	    p.kill()
 	    p.wait()
 	print(len(seen))
