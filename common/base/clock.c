@@ -34,7 +34,7 @@ static int split(int64_t wall_ms, struct tm *tm)
 {
 	static const int64_t first = -62167219200, last = 253402300799;
 	int64_t s = wall_ms / 1000 - (wall_ms % 1000 < 0);
-	int ms = (int)(wall_ms - s * 1000);
+	int ms = (int)((wall_ms % 1000 + 1000) % 1000);
 	time_t t;
 
 	if (s < first || s > last)
