@@ -340,12 +340,12 @@ static int dispatch(int argc, char **argv)
 	const struct applet *a = by_link(argv[0]);
 	const char *word = argv[1];
 
+	if (word && !strcmp(word, "--complete"))
+		return complete(argc - 2, argv + 2);
 	if (a)
 		return run(a, argc - 1, argv + 1);
 	if (!word || !strcmp(word, "--help") || !strcmp(word, "-h"))
 		return overview();
-	if (!strcmp(word, "--complete"))
-		return complete(argc - 2, argv + 2);
 	if (*word == '-')
 		return run(&top, argc - 1, argv + 1);
 	if (!strcmp(word, "help"))
