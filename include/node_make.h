@@ -33,8 +33,9 @@ int node_error(struct node_error *e, const char *fmt, ...)
 
 int node_json(struct json *j, const char *p, size_t n, unsigned flags,
 	      struct node_error *e);
-/* The field's string, malloc'd, or with numbers a number's text; else NULL. */
-char *node_text(const struct json *j, const struct field *f, bool numbers,
+/* The field's string, malloc'd, else NULL. Where number is not NULL a number's
+ * text is taken too, and it is what is said of a value of another type. */
+char *node_text(const struct json *j, const struct field *f, const char *number,
 		struct node_error *e);
 
 /* Copies the texts; node_settle() checks them and fills in addr. */

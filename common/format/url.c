@@ -285,17 +285,20 @@ static const char *url(struct addr *a, const char *s, bool tls)
 	return host_port(a, s, n, tls ? 443 : 80);
 }
 
+static const char *unix_url(struct addr *a, const char *s)
+{
+	if (strncmp(s, "//", 2) != 0)
+		return unix_path(a, s);
+	return s[2] == '/' ? unix_path(a, s + 2) : "a socket address is unix:/PATH";
+}
+
 static const char *any(struct addr *a, const char *s, int port)
 {
 	if (s[0] == '/')
 		return unix_path(a, s);
-	if (strncasecmp(s, "unix:", 5) == 0) {
-		s += 5;
-		if (strncmp(s, "//", 2) != 0)
-			return unix_path(a, s);
-		return s[2] == '/' ? unix_path(a, s + 2)
-				   : "a socket address is unix:/PATH";
-	}
+	/* a host may be called unix: then a port follows */
+	if (strncasecmp(s, "unix:", 5) == 0 && addr_port(s + 5, strlen(s + 5)) < 0)
+		return unix_url(a, s + 5);
 	if (strncasecmp(s, "http://", 7) == 0)
 		return url(a, s + 7, false);
 	if (strncasecmp(s, "https://", 8) == 0)

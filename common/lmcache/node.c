@@ -123,26 +123,22 @@ static void reachable(struct addr *a)
 		memcpy(a->host, "::1", sizeof "::1");
 }
 
-int node_settle(struct node *nd, const struct json *j, const struct blame *b,
-		struct node_error *e)
+static int settle_socket(struct node *nd, const struct json *j,
+			 const struct field *port, struct node_error *e)
 {
-	const char *problem = name_problem(nd->name), *why;
-	int port;
+	const char *why = "a socket path begins with /";
 
-	if (problem)
-		return node_wrong(j, &b->name, problem, NULL, e);
-	problem = text_problem(nd->host);
-	if (problem)
-		return node_wrong(j, &b->host, problem, NULL, e);
-	if (strchr(nd->port, '/')) {
-		if (nd->port[0] != '/')
-			return node_wrong(j, &b->port, "is not a socket",
-					  "a socket path begins with /", e);
-		if (addr_parse(&nd->addr, nd->port, -1, &why) < 0)
-			return node_wrong(j, &b->port, "is not a socket", why, e);
-		return 0;
-	}
-	port = addr_port(nd->port, strlen(nd->port));
+	if (nd->port[0] != '/' || addr_parse(&nd->addr, nd->port, -1, &why) < 0)
+		return node_wrong(j, port, "is not a socket", why, e);
+	return 0;
+}
+
+static int settle_tcp(struct node *nd, const struct json *j,
+		      const struct blame *b, struct node_error *e)
+{
+	int port = addr_port(nd->port, strlen(nd->port));
+	const char *why;
+
 	if (port < 0 || (port == 0 && !b->zero))
 		return node_wrong(j, &b->port, "is not a port", NULL, e);
 	if (addr_tcp(&nd->addr, nd->host, port, &why) < 0)
@@ -153,7 +149,24 @@ int node_settle(struct node *nd, const struct json *j, const struct blame *b,
 	return 0;
 }
 
-char *node_text(const struct json *j, const struct field *f, bool numbers,
+int node_settle(struct node *nd, const struct json *j, const struct blame *b,
+		struct node_error *e)
+{
+	const char *problem = name_problem(nd->name);
+
+	if (problem)
+		return node_wrong(j, &b->name, problem, NULL, e);
+	problem = text_problem(nd->host);
+	if (problem)
+		return node_wrong(j, &b->host, problem, NULL, e);
+	problem = text_problem(nd->port);
+	if (problem)
+		return node_wrong(j, &b->port, problem, NULL, e);
+	return strchr(nd->port, '/') ? settle_socket(nd, j, &b->port, e)
+				     : settle_tcp(nd, j, b, e);
+}
+
+char *node_text(const struct json *j, const struct field *f, const char *number,
 		struct node_error *e)
 {
 	enum json_type type = json_type(j, f->v);
@@ -166,12 +179,11 @@ char *node_text(const struct json *j, const struct field *f, bool numbers,
 		text = json_dup(j, f->v);
 		if (!text && errno != ENOMEM)
 			node_wrong(j, f, "has a control character", NULL, e);
-	} else if (type == JSON_NUMBER && numbers) {
+	} else if (type == JSON_NUMBER && number) {
 		json_raw(j, f->v, &p, &n);
 		text = strndup(p, n);
 	} else {
-		node_wrong(j, f, numbers ? "is neither a port nor a socket path"
-					 : "is not text", NULL, e);
+		node_wrong(j, f, number ? number : "is not text", NULL, e);
 		return NULL;
 	}
 	if (!text && errno == ENOMEM)
@@ -183,12 +195,13 @@ char *node_text(const struct json *j, const struct field *f, bool numbers,
 static int take(const struct json *j, const char *in, jv obj, const char *key,
 		struct field *f, char **text, struct node_error *e)
 {
-	bool numbers = strcmp(key, "port") == 0;
+	const char *number = strcmp(key, "port") == 0
+		? "is neither a port nor a socket path" : NULL;
 
 	*f = (struct field){ in, key, json_get(j, obj, key) };
 	if (f->v < 0)
 		return node_missing(j, in, obj, key, e);
-	*text = node_text(j, f, numbers, e);
+	*text = node_text(j, f, number, e);
 	return *text ? 0 : -1;
 }
 
@@ -201,7 +214,7 @@ static int take_proxy_id(const struct json *j, const char *in, jv obj,
 
 	if (f.v < 0 || json_type(j, f.v) == JSON_NULL || json_is(j, f.v, ""))
 		return 0;
-	*text = node_text(j, &f, false, e);
+	*text = node_text(j, &f, NULL, e);
 	if (!*text)
 		return -1;
 	problem = name_problem(*text);

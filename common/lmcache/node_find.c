@@ -17,10 +17,10 @@
 
 enum {
 	NAME_TEXT  = 320,	/* an instance id and "_worker4095" */
-	PORT_START = 6999,	/* LMCache's defaults (protocol.md 3.1 and 6) */
-	MP_PORT    = 8080
+	PORT_START = 6999	/* LMCache's default (protocol.md 6) */
 };
 
+#define MP_PORT  "8080"		/* that of `lmcache server` (protocol.md 3.1) */
 #define ANY_HOST "0.0.0.0"
 
 static int add_local(struct nodes *out, const struct node *nd, struct node_error *e)
@@ -54,12 +54,13 @@ static bool null(const struct json *j, const struct field *f)
 	return f->v < 0 || json_type(j, f->v) == JSON_NULL;
 }
 
-/* The field's text, or a copy of fallback where it is missing or null. */
-static int text_or(const struct json *j, const struct field *f, const char *fallback,
-		   char **out, struct node_error *e)
+/* The field's text, or a copy of fallback where it is missing or null. number
+ * as for node_text(). */
+static int text_or(const struct json *j, const struct field *f, const char *number,
+		   const char *fallback, char **out, struct node_error *e)
 {
 	if (!null(j, f)) {
-		*out = node_text(j, f, true, e);
+		*out = node_text(j, f, number, e);
 		return *out ? 0 : -1;
 	}
 	*out = fallback ? strdup(fallback) : NULL;
@@ -71,15 +72,15 @@ static int take_index_list(struct engine *g)
 {
 	const struct json *j = g->j;
 	struct field f = g->list;
+	jv list = f.v, v;
 	bool all = null(j, &f);
 	int64_t i;
-	jv v;
 
-	if (!all && json_type(j, f.v) != JSON_ARRAY)
+	if (!all && json_type(j, list) != JSON_ARRAY)
 		return node_wrong(j, &f, "is not a list of numbers", NULL, g->e);
-	all = all || json_count(j, f.v) == 0;
+	all = all || json_count(j, list) == 0;
 	memset(g->listed, all, sizeof g->listed);
-	for (v = json_first(j, f.v); v >= 0; v = json_next(j, f.v, v)) {
+	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
 		f.v = v;
 		if (json_int(j, v, &i) < 0)
 			return node_wrong(j, &f, "is not a whole number", NULL, g->e);
@@ -112,9 +113,9 @@ static int take_engine(struct engine *g)
 	g->prefix = member(j, "", 0, "internal_api_server_socket_path_prefix");
 	g->list = member(j, "", 0, "internal_api_server_include_index_list");
 	/* Python's str(None) is what the peers' names have */
-	if (text_or(j, &g->id, "None", &g->id_text, g->e) < 0
-	    || text_or(j, &g->host, ANY_HOST, &g->host_text, g->e) < 0
-	    || text_or(j, &g->prefix, NULL, &g->prefix_text, g->e) < 0)
+	if (text_or(j, &g->id, "is not text", "None", &g->id_text, g->e) < 0
+	    || text_or(j, &g->host, NULL, ANY_HOST, &g->host_text, g->e) < 0
+	    || text_or(j, &g->prefix, NULL, NULL, &g->prefix_text, g->e) < 0)
 		return -1;
 	if (g->prefix_text && !*g->prefix_text) {
 		free(g->prefix_text);
@@ -193,32 +194,42 @@ static int embedded(struct nodes *out, const struct json *j, int workers,
 	return rc;
 }
 
-/* `lmcache server`: one node, whose HTTP section has had two names. */
+/* The socket's path if there is one, else the port, as text. */
+static int take_server_port(const struct json *j, const char *in, jv http,
+			    struct field *f, char **port, struct node_error *e)
+{
+	*f = member(j, in, http, "http_socket_path");
+	if (null(j, f) || json_is(j, f->v, "")) {
+		*f = member(j, in, http, "http_port");
+		return text_or(j, f, "is not a port", MP_PORT, port, e);
+	}
+	*port = node_text(j, f, NULL, e);
+	if (*port && **port != '/')
+		return node_wrong(j, f, "is not an absolute path", NULL, e);
+	return *port ? 0 : -1;
+}
+
+/* The section of `lmcache server` about HTTP has had two names. */
+static struct field http_section(const struct json *j)
+{
+	struct field f = member(j, "", 0, "http_frontend_config");
+
+	return null(j, &f) ? member(j, "", 0, "http_config") : f;
+}
+
 static int server(struct nodes *out, const struct json *j, struct node_error *e)
 {
-	const char *in = "http_frontend_config";
-	jv http = json_get(j, 0, in);
-	struct field whole, path;
-	struct blame b = { .name = { in, "", -1 } };
-	char *host = NULL, *port = NULL, fallback[8];
+	struct field http = http_section(j);
+	struct blame b = { .name = http };
+	char *host = NULL, *port = NULL;
 	struct node nd = { 0 };
 	int rc = -1;
 
-	if (http < 0) {
-		in = "http_config";
-		http = json_get(j, 0, in);
-	}
-	whole = (struct field){ in, "", http };
-	if (!null(j, &whole) && json_type(j, http) != JSON_OBJECT)
-		return node_wrong(j, &whole, "is not an object", NULL, e);
-	b.host = member(j, in, http, "http_host");
-	b.port = member(j, in, http, "http_port");
-	path = member(j, in, http, "http_socket_path");
-	if (!null(j, &path) && !json_is(j, path.v, ""))
-		b.port = path;
-	snprintf(fallback, sizeof fallback, "%d", MP_PORT);
-	if (text_or(j, &b.host, ANY_HOST, &host, e) == 0
-	    && text_or(j, &b.port, fallback, &port, e) == 0
+	if (!null(j, &http) && json_type(j, http.v) != JSON_OBJECT)
+		return node_wrong(j, &http, "is not an object", NULL, e);
+	b.host = member(j, http.key, http.v, "http_host");
+	if (text_or(j, &b.host, NULL, ANY_HOST, &host, e) == 0
+	    && take_server_port(j, http.key, http.v, &b.port, &port, e) == 0
 	    && node_make(&nd, "lmcache_server", host, port, e) == 0
 	    && node_settle(&nd, j, &b, e) == 0
 	    && add_local(out, &nd, e) == 0)
