@@ -14,6 +14,10 @@ struct pend {
 	uint32_t off, len, cap;
 };
 static inline size_t pend_n(const struct pend *q) { return q->len - q->off; }
+/* Read buffers of SCRATCH bytes, kept for the next one. NULL: out of memory. */
+char *block_get(void);
+void  block_put(char *block);
+
 int  pend_add(struct pend *q, const void *p, size_t n);	/* 0 or -1 */
 void pend_drop(struct pend *q, size_t n);
 
@@ -65,8 +69,12 @@ struct conn {
  * when it is complete); -1: broken, and c->fault says whether by framing. */
 long conn_body(struct conn *c, char **p);
 
-/* Writes, or queues what the socket does not take. 0, or -1: lost. */
-int  conn_writev(struct conn *c, struct iovec *iov, int n);
+/* Writes, or queues what the socket does not take; block as in pend_writev.
+ * 0, or -1: lost. */
+int  conn_writev(struct conn *c, struct iovec *iov, int n, char **block);
+
+/* Where conn_body's bytes stand, when they may be taken over; else NULL. */
+char **conn_block(struct conn *c);
 
 /* The relay's answer is complete (whole), or broken: then the client's
  * connection ends so that it cannot look complete. */
@@ -75,9 +83,11 @@ void conn_run(struct conn *c);
 void conn_drop(struct conn *c);		/* now, without another byte */
 
 /* writev into fd, the rest into q. Short writes clear *wr and ask w for
- * READY_OUT. 0, or -1 with errno. */
+ * READY_OUT. A long rest that stands in *block is not copied: q takes the
+ * block over, and *block is another one (block may be NULL). 0, or -1 with
+ * errno. */
 int  pend_writev(struct pend *q, struct watch *w, bool *wr,
-		 struct iovec *iov, int n);
+		 struct iovec *iov, int n, char **block);
 /* Sends what waits. 0 (maybe still some waiting) or -1. */
 int  pend_flush(struct pend *q, struct watch *w, bool *wr);
 

@@ -54,7 +54,7 @@ struct listener {
 };
 
 int  server_listen(struct server *s, struct listener *l, const struct addr *a);
-void server_listen_fd(struct server *s, struct listener *l, int fd);
+int  server_listen_fd(struct server *s, struct listener *l, int fd);
 void server_unlisten(struct listener *l);	/* closes; a UNIX path is unlinked */
 /* No new requests; on_drained when the last exchange ended or grace is over. */
 void server_drain(struct server *s);

@@ -60,7 +60,7 @@ struct upconn {
 	enum http_body body : 8;	/* of the answer */
 	enum http_body asked : 8;	/* framing of the request body upstream */
 	enum http_method method : 8;
-	bool rd, wr, fin, dead, reused, rescan, safe, req_done, keep, spliced;
+	bool rd, wr, fin, dead, reused, rescan, safe, req_done, keep;
 	int            pipe[2];		/* splice: -1 when none */
 	size_t         piped;
 	size_t         head_n;

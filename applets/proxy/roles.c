@@ -119,12 +119,14 @@ static bool has_param(struct span query, const char *name)
 
 static bool matches(const struct rule *r, const char *path, size_t n)
 {
-	size_t len = strlen(r->path);
+	const char *p = r->path;
+	size_t i = 0;
 
-	if (len == 1 || r->path[len - 1] != '/')
-		return len == n && memcmp(path, r->path, n) == 0;
-	return n > len && memcmp(path, r->path, len) == 0 &&
-	       !memchr(path + len, '/', n - len);
+	while (i < n && p[i] == path[i])
+		i++;
+	if (p[i])
+		return false;
+	return i == n || (i > 1 && p[i - 1] == '/' && !memchr(path + i, '/', n - i));
 }
 
 static enum role leaf_role(enum http_method m, const char *path, size_t n,

@@ -8,6 +8,27 @@
 
 #include "conn.h"
 
+enum {
+	BLOCKS_KEPT = 16,
+	ADOPT_MIN   = 4096	/* a shorter rest is copied, bytes */
+};
+
+static char *blocks[BLOCKS_KEPT];
+static int blocks_n;
+
+char *block_get(void)
+{
+	return blocks_n ? blocks[--blocks_n] : malloc(SCRATCH);
+}
+
+void block_put(char *block)
+{
+	if (blocks_n < BLOCKS_KEPT)
+		blocks[blocks_n++] = block;
+	else
+		free(block);
+}
+
 int pend_add(struct pend *q, const void *p, size_t n)
 {
 	size_t have = pend_n(q), cap = q->cap ? q->cap : 512;
@@ -43,7 +64,10 @@ void pend_drop(struct pend *q, size_t n)
 	q->off += (uint32_t)n;
 	if (q->off < q->len)
 		return;
-	free(q->p);
+	if (q->cap == SCRATCH)
+		block_put(q->p);
+	else
+		free(q->p);
 	*q = (struct pend){ 0 };
 }
 
@@ -72,8 +96,26 @@ int pend_flush(struct pend *q, struct watch *w, bool *wr)
 	return 0;
 }
 
+/* True when q has taken the block over. */
+static bool adopt(struct pend *q, char **block, char *p, size_t n)
+{
+	char *other;
+
+	if (!block || q->p || n < ADOPT_MIN || p < *block || p >= *block + SCRATCH)
+		return false;
+	other = block_get();
+	if (!other)
+		return false;
+	q->p = *block;
+	q->off = (uint32_t)(p - *block);
+	q->len = q->off + (uint32_t)n;
+	q->cap = SCRATCH;
+	*block = other;
+	return true;
+}
+
 int pend_writev(struct pend *q, struct watch *w, bool *wr,
-		struct iovec *iov, int n)
+		struct iovec *iov, int n, char **block)
 {
 	ssize_t put = 0;
 
@@ -91,7 +133,9 @@ int pend_writev(struct pend *q, struct watch *w, bool *wr,
 							    : iov[i].iov_len;
 
 		put -= (ssize_t)skip;
-		if (skip == iov[i].iov_len)
+		if (skip == iov[i].iov_len ||
+		    adopt(q, block, (char *)iov[i].iov_base + skip,
+			  iov[i].iov_len - skip))
 			continue;
 		if (pend_add(q, (char *)iov[i].iov_base + skip,
 			     iov[i].iov_len - skip) < 0)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 
 enum {
 	HEAD_SPACE = HTTP_HEAD_MAX + 4096,	/* a head with what we add */
+	SPLICE_MIN = 256 << 10,	/* bytes to come: shorter bodies are copied */
+	PIPE_BYTES = 256 << 10,
 	PIECES     = 16		/* reads of one answer before others have a turn */
 };
 
@@ -26,7 +29,7 @@ struct waiting {
 	char   head[];
 };
 
-static char scratch[SCRATCH];		/* what nodes sent */
+static char *scratch;			/* what nodes sent; a block */
 static char head_space[HEAD_SPACE];
 
 static void up_go(struct conn *c, struct origin *o, enum http_method method,
@@ -40,13 +43,29 @@ struct text {
 	bool   over;
 };
 
+/* musl's memcpy starts a rep movs, which for a header's few bytes costs more
+ * than the copy: 1 us of a request's 6, measured. */
+static inline void copy(char *to, const char *from, size_t n)
+{
+	size_t i = 0;
+
+	if (n < 8) {
+		for (; i < n; i++)
+			to[i] = from[i];
+		return;
+	}
+	for (; i + 8 < n; i += 8)
+		memcpy(to + i, from + i, 8);
+	memcpy(to + n - 8, from + n - 8, 8);
+}
+
 static void put(struct text *t, const char *p, size_t n)
 {
 	if (t->n + n > t->max) {
 		t->over = true;
 		return;
 	}
-	memcpy(t->p + t->n, p, n);
+	copy(t->p + t->n, p, n);
 	t->n += n;
 }
 
@@ -137,13 +156,13 @@ static void forwarded(struct text *t, const struct exchange *x,
 	put_str(t, h->minor ? "1.1 lmc\r\n" : "1.0 lmc\r\n");
 }
 
+static const char digits[] = "0123456789";
+
 static void request_head(struct text *t, const struct exchange *x,
 			 const struct origin *o, struct span target, int hops)
 {
 	const struct http_head *h = x->req;
 	bool named = named_hops(h);
-	char line[48];
-	int n;
 
 	put(t, h->method_text.p, h->method_text.n);
 	LIT(t, " ");
@@ -172,8 +191,9 @@ static void request_head(struct text *t, const struct exchange *x,
 	if (h->body == BODY_CHUNKED)
 		LIT(t, "Transfer-Encoding: chunked\r\n");
 	forwarded(t, x, h);
-	n = snprintf(line, sizeof line, "X-Lmc-Hops: %d\r\n\r\n", hops);
-	put(t, line, (size_t)n);
+	LIT(t, "X-Lmc-Hops: ");
+	put(t, &digits[hops], 1);
+	LIT(t, "\r\n\r\n");
 }
 
 /* What a node may not say to a browser on the frontend's origin
@@ -304,7 +324,7 @@ static void complete(struct upconn *u)
 {
 	struct conn *c = u->c;
 	bool keep = u->keep && u->req_done && !u->view_n && !u->fin &&
-		    !pend_n(&u->out);
+		    !pend_n(&u->out) && !u->piped;
 
 	c->relay = NULL;
 	let_go(u, keep);
@@ -318,7 +338,8 @@ static int up_writev(struct upconn *u, struct iovec *iov, int n)
 	u->since = loop_now();
 	for (int i = 0; i < n; i++)
 		u->o->bytes_out += iov[i].iov_len;
-	return pend_writev(&u->out, &u->watch, &u->wr, iov, n);
+	return pend_writev(&u->out, &u->watch, &u->wr, iov, n,
+			   conn_block(u->c));
 }
 
 /* A closed connection still may hold an answer: reading tells. */
@@ -373,6 +394,110 @@ static void client_broke(struct upconn *u)
 		conn_done(c, false);
 }
 
+static void again(struct task *t)
+{
+	struct upconn *u = (struct upconn *)((char *)t - offsetof(struct upconn, task));
+
+	u->ready(u);
+}
+
+/* ---- large bodies, by splice ---- */
+
+/* The pipe of this relay, made at need. False: no descriptors are left, so
+ * the bytes are copied. */
+static bool have_pipe(struct upconn *u)
+{
+	if (u->pipe[0] >= 0)
+		return true;
+	if (pipe2(u->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
+		u->pipe[0] = u->pipe[1] = -1;
+		return false;
+	}
+	fcntl(u->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
+	return true;
+}
+
+/* Moves up to *left bytes from one socket to the other. 0, or -1 when one
+ * side broke (*from_end: the sender). */
+static int splice_some(struct upconn *u, int from, bool *rd, int to,
+		       struct watch *out, bool *wr, uint64_t *left, bool *from_end)
+{
+	*from_end = false;
+	for (int i = 0; i < PIECES && (u->piped || *left); i++) {
+		ssize_t n;
+
+		if (!u->piped && *rd) {
+			n = splice(from, NULL, u->pipe[1], NULL,
+				   *left < PIPE_BYTES ? *left : PIPE_BYTES,
+				   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+			if (n < 0 && errno == EAGAIN)
+				*rd = false;
+			if (n == 0 || (n < 0 && errno != EAGAIN)) {
+				*from_end = true;
+				return -1;
+			}
+			if (n > 0) {
+				u->piped += (size_t)n;
+				*left -= (uint64_t)n;
+			}
+		}
+		if (!u->piped || !*wr)
+			return 0;
+		n = splice(u->pipe[0], NULL, to, NULL, u->piped,
+			   SPLICE_F_NONBLOCK | SPLICE_F_MOVE |
+			   (*left ? SPLICE_F_MORE : 0));
+		if (n < 0 && errno != EAGAIN)
+			return -1;
+		if (n > 0)
+			u->piped -= (size_t)n;
+		if (u->piped) {
+			*wr = false;
+			watch_out(out, true);
+		}
+	}
+	return 0;
+}
+
+static bool splices_up(const struct upconn *u)
+{
+	const struct conn *c = u->c;
+
+	return u->asked == BODY_LENGTH && c->body == BODY_LENGTH && !c->view_n &&
+	       !pend_n(&c->in) && !pend_n(&u->out) &&
+	       (u->piped || c->left >= SPLICE_MIN);
+}
+
+/* The rest of a large upload. False: the relay has ended. */
+static bool push_spliced(struct upconn *u)
+{
+	struct conn *c = u->c;
+	uint64_t before = c->left;
+	bool client;
+
+	c->expect = false;
+	if (splice_some(u, c->watch.fd, &c->rd, u->watch.fd, &u->watch, &u->wr,
+			&c->left, &client) < 0) {
+		if (client) {
+			client_broke(u);
+			return false;
+		}
+		write_failed(u);
+		return true;
+	}
+	if (before != c->left)
+		c->since = u->since = loop_now();
+	c->x.bytes_in += before - c->left;
+	u->o->bytes_out += before - c->left;
+	if (c->left == 0 && !u->piped) {
+		c->body = BODY_NONE;
+		u->req_done = true;
+		watch_out(&u->watch, false);
+	} else if (c->rd && u->wr) {
+		task_later(&u->task, again);
+	}
+	return true;
+}
+
 /* False: the relay has ended. */
 static bool push(struct upconn *u, const char *head, size_t head_n)
 {
@@ -388,6 +513,8 @@ static bool push(struct upconn *u, const char *head, size_t head_n)
 			return true;
 	}
 	for (int i = 0; i < PIECES; i++) {
+		if (!u->req_done && n == 0 && splices_up(u) && have_pipe(u))
+			return push_spliced(u);
 		if (!u->req_done) {
 			n = next_piece(u, iov, n, line);
 			if (n < 0) {
@@ -422,9 +549,9 @@ static long up_take(struct upconn *u, char **p)
 	if (!u->rd)
 		return 0;
 	do
-		n = read(u->watch.fd, scratch, sizeof scratch);
+		n = read(u->watch.fd, scratch, SCRATCH);
 	while (n < 0 && errno == EINTR);
-	if (n < (ssize_t)sizeof scratch && !u->fin)
+	if (n < SCRATCH && !u->fin)
 		u->rd = false;
 	if (n < 0 && errno == EAGAIN) {
 		u->rd = false;
@@ -487,7 +614,7 @@ static int to_client(struct conn *c, const char *head, size_t head_n,
 		len = n ? (last ? 7 : 2) : 5;
 		iov[at++] = (struct iovec){ p, len };
 	}
-	return at ? conn_writev(c, iov, at) : 0;
+	return at ? conn_writev(c, iov, at, &scratch) : 0;
 }
 
 /* Takes payload out of the bytes at hand. *last: the body ends with it. -1:
@@ -567,7 +694,7 @@ static enum go pass_interim(struct upconn *u, struct http_head *h)
 		return ON;
 	response_head(&t, u->c, h);
 	iov = (struct iovec){ t.p, t.n };
-	return conn_writev(u->c, &iov, 1) < 0 ? OVER : ON;
+	return conn_writev(u->c, &iov, 1, NULL) < 0 ? OVER : ON;
 }
 
 static enum go pass_head(struct upconn *u, char *p, size_t n)
@@ -666,11 +793,39 @@ static void node_ended(struct upconn *u, bool error)
 		complete(u);
 }
 
-static void again(struct task *t)
+/* From a UNIX socket splice costs twice what copying does (1 MiB: 390 us
+ * against 155); from TCP half. */
+static bool splices_down(const struct upconn *u)
 {
-	struct upconn *u = (struct upconn *)((char *)t - offsetof(struct upconn, task));
+	return u->phase == UP_BODY && u->body == BODY_LENGTH && u->req_done &&
+	       u->o->addr.kind == ADDR_TCP && !u->view_n &&
+	       !pend_n(&u->c->out) && (u->piped || u->left >= SPLICE_MIN);
+}
 
-	u->ready(u);
+static void pull_spliced(struct upconn *u)
+{
+	struct conn *c = u->c;
+	uint64_t before = u->left;
+	bool node;
+
+	if (splice_some(u, u->watch.fd, &u->rd, c->watch.fd, &c->watch, &c->wr,
+			&u->left, &node) < 0) {
+		if (node)
+			fail(u, 502, "the answer was cut off");
+		else
+			conn_drop(c);
+		return;
+	}
+	if (before != u->left)
+		u->since = c->since = loop_now();
+	c->x.bytes_out += before - u->left;
+	u->o->bytes_in += before - u->left;
+	if (u->left == 0 && !u->piped) {
+		watch_out(&c->watch, false);
+		complete(u);
+	} else if (u->rd && c->wr) {
+		task_later(&u->task, again);
+	}
 }
 
 static void pull(struct upconn *u)
@@ -680,6 +835,10 @@ static void pull(struct upconn *u)
 	char *p = scratch;
 	long n;
 
+	if (splices_down(u) && have_pipe(u)) {
+		pull_spliced(u);
+		return;
+	}
 	for (int i = 0; i < PIECES; i++) {
 		if (pend_n(&c->out)) {	/* a slow reader slows the node */
 			settle(u);
@@ -737,7 +896,7 @@ static int keep_head(struct upconn *u, const char *head, size_t n)
 	u->big = NULL;
 	u->head_n = n;
 	if (n <= KEPT_HEAD) {
-		memcpy(u->head, head, n);
+		copy(u->head, head, n);
 		return 0;
 	}
 	u->big = malloc(n);
@@ -856,6 +1015,10 @@ void relay(struct exchange *x, struct origin *o, struct span target)
 	struct text t = { head_space, 0, HEAD_SPACE, false };
 	int hops = hops_of(x->req);
 
+	if (!scratch && !(scratch = block_get())) {
+		reply_detail(x, 503, "out of memory");
+		return;
+	}
 	if (hops >= HOPS_MAX) {
 		reply_detail(x, 508, "a loop: this request has passed %d frontends",
 			     hops);

@@ -29,7 +29,7 @@ enum {
 	HEAD_OUT    = 2048
 };
 
-static char scratch[SCRATCH];
+static char *scratch;		/* what clients sent; a block */
 static struct conn *free_conns;
 static struct conn **slabs;
 static int slabs_n;
@@ -134,10 +134,15 @@ void conn_drop(struct conn *c)
 
 /* ---- writing ---- */
 
-int conn_writev(struct conn *c, struct iovec *iov, int n)
+char **conn_block(struct conn *c)
+{
+	return c->view_n ? NULL : &scratch;
+}
+
+int conn_writev(struct conn *c, struct iovec *iov, int n, char **block)
 {
 	c->since = loop_now();
-	if (pend_writev(&c->out, &c->watch, &c->wr, iov, n) == 0)
+	if (pend_writev(&c->out, &c->watch, &c->wr, iov, n, block) == 0)
 		return 0;
 	conn_drop(c);
 	return -1;
@@ -308,7 +313,7 @@ void reply(struct exchange *x, int status, const char *type, const void *p, size
 	iov[1].iov_base = (void *)(uintptr_t)p;
 	iov[1].iov_len = no_body(c, status) ? 0 : n;
 	x->bytes_out = iov[1].iov_len;
-	if (conn_writev(c, iov, iov[1].iov_len ? 2 : 1) < 0)
+	if (conn_writev(c, iov, iov[1].iov_len ? 2 : 1, NULL) < 0)
 		return;
 	conn_done(c, true);
 }
@@ -355,7 +360,7 @@ void reply_start(struct exchange *x, int status, const char *type, int64_t lengt
 	}
 	iov.iov_base = head;
 	iov.iov_len = head_text(c, head, status, type, length);
-	conn_writev(c, &iov, 1);
+	conn_writev(c, &iov, 1, NULL);
 }
 
 long reply_write(struct exchange *x, const void *p, size_t n)
@@ -373,9 +378,9 @@ long reply_write(struct exchange *x, const void *p, size_t n)
 	x->bytes_out += n;
 	if (c->chunked_out) {
 		iov[0].iov_len = (size_t)snprintf(size, sizeof size, "%zx\r\n", n);
-		if (conn_writev(c, iov, 3) < 0)
+		if (conn_writev(c, iov, 3, NULL) < 0)
 			return -1;
-	} else if (conn_writev(c, iov + 1, 1) < 0) {
+	} else if (conn_writev(c, iov + 1, 1, NULL) < 0) {
 		return -1;
 	}
 	return (long)pend_n(&c->out);
@@ -394,7 +399,7 @@ void reply_end(struct exchange *x)
 	if (c->dead || !c->owed)
 		return;
 	c->on_room = NULL;
-	if (c->chunked_out && conn_writev(c, &iov, 1) < 0)
+	if (c->chunked_out && conn_writev(c, &iov, 1, NULL) < 0)
 		return;
 	conn_done(c, true);
 }
@@ -408,7 +413,7 @@ void reply_raw(struct exchange *x, const void *p, size_t n, bool reset)
 		return;
 	c->keep = false;
 	c->started = true;
-	if (n && conn_writev(c, &iov, 1) < 0)
+	if (n && conn_writev(c, &iov, 1, NULL) < 0)
 		return;
 	if (reset) {
 		reset_on_close(c);
@@ -436,9 +441,9 @@ static long take(struct conn *c, char **p)
 	if (!c->rd)
 		return 0;
 	do
-		n = read(c->watch.fd, scratch, sizeof scratch);
+		n = read(c->watch.fd, scratch, SCRATCH);
 	while (n < 0 && errno == EINTR);
-	if (n < (ssize_t)sizeof scratch && !c->fin)
+	if (n < SCRATCH && !c->fin)
 		c->rd = false;
 	if (n < 0 && errno == EAGAIN) {
 		c->rd = false;
@@ -633,7 +638,7 @@ static void respond_100(struct conn *c)
 	struct iovec iov = { (char *)"HTTP/1.1 100 Continue\r\n\r\n", 25 };
 
 	if (c->expect && !c->view_n && !pend_n(&c->in))
-		conn_writev(c, &iov, 1);
+		conn_writev(c, &iov, 1, NULL);
 }
 
 void exchange_body(struct exchange *x, size_t max,
@@ -705,7 +710,7 @@ static bool linger_on(struct conn *c)
 
 	if (!c->rd)
 		return false;
-	n = read(c->watch.fd, scratch, sizeof scratch);
+	n = read(c->watch.fd, scratch, SCRATCH);
 	if (n < 0 && errno == EAGAIN)
 		c->rd = false;
 	else if (n <= 0)
@@ -804,7 +809,7 @@ static int64_t patience(const struct conn *c)
 {
 	const struct limits *l = c->listener->server->limits;
 
-	if (pend_n(&c->out))
+	if (pend_n(&c->out) || (c->phase == RELAY && !c->wr))
 		return l->write_ms;
 	switch (c->phase) {
 	case READ_HEAD:
@@ -869,6 +874,23 @@ static void remember_peer(struct conn *c, const struct sockaddr_storage *ss)
 	}
 }
 
+/* inet_ntop goes through printf: too slow for every request. */
+static const char *dotted(const unsigned char *p, char *out)
+{
+	char *at = out;
+
+	for (int i = 0; i < 4; i++) {
+		if (p[i] >= 100)
+			*at++ = (char)('0' + p[i] / 100);
+		if (p[i] >= 10)
+			*at++ = (char)('0' + p[i] / 10 % 10);
+		*at++ = (char)('0' + p[i] % 10);
+		*at++ = '.';
+	}
+	at[-1] = '\0';
+	return out;
+}
+
 const char *exchange_peer(const struct exchange *x)
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -879,7 +901,7 @@ const char *exchange_peer(const struct exchange *x)
 	if (memcmp(p, none, 16) == 0)
 		return "unix";
 	if (memcmp(p, mapped, 12) == 0)
-		return inet_ntop(AF_INET, p + 12, text, sizeof text);
+		return dotted(p + 12, text);
 	return inet_ntop(AF_INET6, p, text, sizeof text);
 }
 
@@ -895,7 +917,7 @@ static void too_many(struct server *s, int fd)
 	if (write(fd, text, sizeof text - 1) > 0) {
 		shutdown(fd, SHUT_WR);
 		/* what is unread at close would reset the answer away */
-		while (read(fd, scratch, sizeof scratch) > 0)
+		while (read(fd, scratch, SCRATCH) > 0)
 			;
 	}
 	close(fd);
@@ -992,7 +1014,7 @@ static void listener_on(struct watch *w, unsigned ready)
 	}
 }
 
-void server_listen_fd(struct server *s, struct listener *l, int fd)
+int server_listen_fd(struct server *s, struct listener *l, int fd)
 {
 	memset(l, 0, sizeof *l);
 	l->server = s;
@@ -1000,7 +1022,13 @@ void server_listen_fd(struct server *s, struct listener *l, int fd)
 	l->trusted = addr_loopback(&l->addr);
 	signal(SIGPIPE, SIG_IGN);
 	open_reserve();
-	watch_add_level(&l->watch, fd, listener_on);
+	if (!scratch)
+		scratch = block_get();
+	if (!scratch || watch_add_level(&l->watch, fd, listener_on) < 0) {
+		close(fd);
+		return -1;
+	}
+	return 0;
 }
 
 int server_listen(struct server *s, struct listener *l, const struct addr *a)
@@ -1009,8 +1037,7 @@ int server_listen(struct server *s, struct listener *l, const struct addr *a)
 
 	if (fd < 0)
 		return -1;
-	server_listen_fd(s, l, fd);
-	return 0;
+	return server_listen_fd(s, l, fd);
 }
 
 void server_unlisten(struct listener *l)

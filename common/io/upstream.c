@@ -221,6 +221,16 @@ static void hang_up(struct upconn *u)
 	close(fd);
 }
 
+static void close_pipe(struct upconn *u)
+{
+	if (u->pipe[0] < 0)
+		return;
+	close(u->pipe[0]);
+	close(u->pipe[1]);
+	u->pipe[0] = u->pipe[1] = -1;
+	u->piped = 0;
+}
+
 void up_close(struct upconn *u)
 {
 	struct origin *o = u->o;
@@ -240,10 +250,7 @@ void up_close(struct upconn *u)
 	pend_drop(&u->out, pend_n(&u->out));
 	pend_drop(&u->in, pend_n(&u->in));
 	free(u->big);
-	if (u->pipe[0] >= 0) {
-		close(u->pipe[0]);
-		close(u->pipe[1]);
-	}
+	close_pipe(u);
 	o->open--;
 	task_later(&u->task, up_free);
 	origin_drop(o);
@@ -264,7 +271,7 @@ static void up_late(struct timer *t)
 	}
 	/* a slow client is not a slow node */
 	if (u->since + wait > loop_now() ||
-	    (u->c && u->phase > UP_CONNECTING && pend_n(&u->c->out))) {
+	    (u->c && u->phase == UP_BODY && (pend_n(&u->c->out) || !u->c->wr))) {
 		timer_set(t, (u->since + wait > loop_now() ? u->since : loop_now())
 			  + wait, up_late);
 		return;
@@ -398,6 +405,7 @@ void up_keep(struct upconn *u)
 		up_close(u);
 		return;
 	}
+	close_pipe(u);
 	u->c = NULL;
 	u->phase = UP_IDLE;
 	u->next = o->idle;
