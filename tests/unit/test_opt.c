@@ -388,7 +388,7 @@ TEST(help_is_aligned_and_ends_before_column_80)
 		CHECK(end);
 		CHECK(end - p < 80);
 	}
-	CHECK(strstr(said, "\n  -n, --number N         a number"));
+	CHECK(strstr(said, "\n  -n, --number N       a number"));
 	CHECK(strstr(said, "\n      --choice a|bc|d  one of them"));
 	CHECK(strstr(said, "\nMore:\n"));
 }
