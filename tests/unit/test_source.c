@@ -210,6 +210,7 @@ TEST(workers_are_counted_by_either_variable_and_are_one_without)
 	CHECK_STR(e.what, "$LMCACHE_PLUGIN_WORKER_COUNT: -1 is not a number of workers");
 	CHECK_INT(workers("2 ", NULL), -1);
 	CHECK_INT(workers("99999999999", NULL), -1);
+	CHECK_STR(e.what, "$LMCACHE_RUNTIME_PLUGIN_WORKER_COUNT: 99999999999 is not a number of workers");
 	CHECK_INT(workers("9999", NULL), -1);
 	CHECK_STR(e.what, "$LMCACHE_RUNTIME_PLUGIN_CONFIG: 9999 is not a number of workers");
 }
