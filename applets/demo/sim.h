@@ -238,8 +238,13 @@ struct route {
 	void (*serve)(struct ask *a);
 };
 
-extern const struct route common_routes[], engine_routes[], mp_routes[];
+/* A node's tables, NULL at the end; the first row that fits serves. */
+const struct route *const *sim_tables(const struct sim *s);
+extern const struct route common_routes[], engine_routes[], cache_routes[],
+	backend_routes[], kv_routes[], script_routes[], thread_routes[], mp_routes[];
 
+struct ask *ask_new(struct sim *s, struct exchange *x);
+void ask_free(struct ask *a);
 /* The last value of a query parameter, or NULL. */
 const char *ask_param(const struct ask *a, const char *name);
 /* Typed ones, as FastAPI converts them: 1 there, 0 absent (*out untouched),
@@ -254,10 +259,19 @@ void say(struct ask *a, int status, enum style style, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));	/* the same, from a format */
 void say_text(struct ask *a, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+void say_bytes(struct ask *a, int status, const char *type, const char *p, size_t n);
 void say_error(struct ask *a, int status, const char *error, const char *message);
 void say_broken(struct ask *a);		/* 500, as for an exception nobody caught */
 void say_field(struct ask *a, const char *where, const char *name,
 	       const char *msg, const char *type);	/* 422 */
+
+/* A scheduler has no engine: 503, and what was asked of it is named. */
+bool need_engine(struct ask *a, const char *what);
+extern const char no_engine[];
+/* Token ranges that /cache/store and /kv/import put there: whole chunks of
+ * from..from+n that are stored from its start on, in tokens. */
+int64_t stored_tokens(const struct sim *s, int64_t from, int64_t n);
+void store_tokens(struct sim *s, int64_t from, int64_t n);
 
 /* --- Python's way of writing -------------------------------------------- */
 

@@ -153,10 +153,15 @@ static void keep_in_cpu(struct work *w, uint16_t d, uint16_t chunks, uint64_t ti
 		evict(w, w->oldest, times);
 }
 
+/* The disk keeps the newest conversations; one that was dropped and is told
+ * again is among the first to go. */
 static void keep_on_disk(struct work *w, uint16_t d, uint16_t chunks, uint64_t times)
 {
+	uint32_t number = w->head - (w->head - d) % DOCS;
 	struct doc *old;
 
+	if (number < w->disk_tail)
+		w->disk_tail = number;
 	if (chunks > w->doc[d].disk) {
 		w->disk += (uint32_t)(chunks - w->doc[d].disk);
 		w->doc[d].disk = chunks;
