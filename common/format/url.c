@@ -194,6 +194,19 @@ static const char *name_host(char *out, const char *p, size_t n)
 	return NULL;
 }
 
+/* ::ffff:a.b.c.d or ::a.b.c.d, but neither :: nor ::1. The macros of libc do
+ * not agree on the second. */
+static bool holds_v4(const struct in6_addr *in)
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const unsigned char compatible[15];
+
+	if (memcmp(in->s6_addr, mapped, 12) == 0)
+		return true;
+	return memcmp(in->s6_addr, compatible, 12) == 0
+		&& (memcmp(in->s6_addr, compatible, 15) != 0 || in->s6_addr[15] > 1);
+}
+
 /* An IPv6 literal without its brackets, in its shortest form. */
 static const char *v6_host(char *out, const char *p, size_t n)
 {
@@ -208,7 +221,7 @@ static const char *v6_host(char *out, const char *p, size_t n)
 	text[n] = '\0';
 	if (inet_pton(AF_INET6, text, &in) != 1)
 		return "not an IPv6 address";
-	if (IN6_IS_ADDR_V4MAPPED(&in) || IN6_IS_ADDR_V4COMPAT(&in))
+	if (holds_v4(&in))
 		return "an IPv4 address inside an IPv6 one, write it by itself";
 	if (!inet_ntop(AF_INET6, &in, out, ADDR_HOST))
 		return "not an IPv6 address";

@@ -165,6 +165,8 @@ static const struct good {
 	{ "[::1]:80", -1, "[::1]:80", false },
 	{ "[::]:80", -1, "[::]:80", false },
 	{ "[::1]", 80, "[::1]:80", false },
+	{ "[::1:0:0:1]:80", -1, "[::1:0:0:1]:80", false },
+	{ "[::ffff:1:0:0]:80", -1, "[::ffff:1:0:0]:80", false },
 	{ "[0:0:0:0:0:0:0:1]:80", -1, "[::1]:80", false },
 	{ "[2001:DB8::00A]:80", -1, "[2001:db8::a]:80", false },
 	{ "http://a", -1, "a:80", false },
@@ -297,6 +299,8 @@ static const struct { const char *in, *why; } bads[] = {
 	{ "[::ffff:127.0.0.1]:80", "an IPv4 address inside an IPv6 one, write it by itself" },
 	{ "[::ffff:7f00:1]:80", "an IPv4 address inside an IPv6 one, write it by itself" },
 	{ "[::127.0.0.1]:80", "an IPv4 address inside an IPv6 one, write it by itself" },
+	{ "[::2]:80", "an IPv4 address inside an IPv6 one, write it by itself" },
+	{ "[::1.0.0.0]:80", "an IPv4 address inside an IPv6 one, write it by itself" },
 	{ "[fe80::1%eth0]:80", "zone identifiers are not taken" },
 	{ "[fe80::1%2]:80", "zone identifiers are not taken" },
 	{ "[fe80::1%252]:80", "zone identifiers are not taken" },
@@ -404,7 +408,7 @@ TEST(loopback_is_this_machine_and_nothing_else)
 	CHECK(!loopback("127.0.0.1.evil.example"));
 	CHECK(!loopback("127.evil.example"));
 	CHECK(!loopback("localhost.evil.example"));
-	CHECK(!loopback("[::2]"));
+	CHECK(!loopback("[1::1]"));
 	CHECK(!addr_loopback(&none));
 }
 
