@@ -906,6 +906,18 @@ static int keep_head(struct upconn *u, const char *head, size_t n)
 	return 0;
 }
 
+/* Requests without a body leave together at the end of the turn: a node that
+ * is woken by the first stays awake for the rest. Waking costs more than
+ * sending. */
+static void send_head(struct task *t)
+{
+	struct upconn *u = (struct upconn *)((char *)t - offsetof(struct upconn, task));
+
+	u->sent_us = clock_us();
+	if (push(u, u->big ? u->big : u->head, u->head_n) && u->fin)
+		pull(u);
+}
+
 static void up_go(struct conn *c, struct origin *o, enum http_method method,
 		  const char *head, size_t n)
 {
@@ -942,9 +954,10 @@ static void up_go(struct conn *c, struct origin *o, enum http_method method,
 		return;
 	}
 	up_timer(u, o->limits->first_ms);
-	u->sent_us = clock_us();
-	if (push(u, u->big ? u->big : u->head, n) && u->fin)
-		pull(u);
+	if (u->req_done)
+		task_later(&u->task, send_head);
+	else
+		send_head(&u->task);
 }
 
 static void waited(struct timer *t)
