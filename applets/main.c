@@ -174,7 +174,11 @@ static int top_run(int argc, char **argv)
 		    "its options", safe(argv[0], strlen(argv[0])));
 	if (o.list)
 		return list();
-	return o.version ? version() : licenses();
+	if (o.version)
+		return version();
+	if (o.licenses)
+		return licenses();
+	die(EXIT_USAGE, "no applet is named; see lmc --list");
 }
 
 /* The words without an applet, as one that has no name. */

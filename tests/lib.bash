@@ -41,7 +41,7 @@ fails_with() {
 	run "$@"
 	[ "$status" = "$want" ] && return
 	echo "status $status, not $want: $*"
-	echo "$output"
+	head -c 4000 <<<"$output"
 	return 1
 }
 

@@ -50,7 +50,8 @@ def main():
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    sys.stderr.buffer.write(seen)
+    sys.stderr.buffer.write(seen + b"\n")
+    sys.stderr.flush()
     print(re.search(rb"<at42>([^\n]*)<at43>", seen)[1].decode())
 
 

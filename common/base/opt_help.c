@@ -233,18 +233,25 @@ static void options(const struct applet *a)
 {
 	struct opt_rows it = OPT_ROWS(a->opts);
 	struct opt help = opt_help_row(a);
-	const struct opt *o;
+	const struct opt *o = opt_next(&it);
 	int column = left_width(a);
+	bool headed = o && o->kind == OPT_HEAD;
 
-	puts("\nOptions:");
-	while ((o = opt_next(&it)) && o->kind != OPT_HEAD)
+	if (!headed)
+		puts("\nOptions:");
+	for (; o && o->kind != OPT_HEAD; o = opt_next(&it))
 		row(o, column);
-	row(&help, column);
+	if (!headed)
+		row(&help, column);
 	for (; o; o = opt_next(&it))
 		if (o->kind == OPT_HEAD)
 			printf("\n%s:\n", o->help);
 		else
 			row(o, column);
+	if (headed) {
+		puts("\nOther:");
+		row(&help, column);
+	}
 }
 
 static void examples(const char *p)

@@ -128,12 +128,14 @@ static void options(const struct applet *a)
 {
 	struct opt_rows it = OPT_ROWS(a->opts);
 	struct opt help = opt_help_row(a);
-	const struct opt *o;
+	const struct opt *o = opt_next(&it);
+	bool headed = o && o->kind == OPT_HEAD;
 
 	puts(".SH OPTIONS");
-	while ((o = opt_next(&it)) && o->kind != OPT_HEAD)
+	for (; o && o->kind != OPT_HEAD; o = opt_next(&it))
 		row(o);
-	row(&help);
+	if (!headed)
+		row(&help);
 	for (; o; o = opt_next(&it))
 		if (o->kind == OPT_HEAD) {
 			fputs(".SS ", stdout);
@@ -141,6 +143,10 @@ static void options(const struct applet *a)
 		} else {
 			row(o);
 		}
+	if (headed) {
+		puts(".SS Other");
+		row(&help);
+	}
 }
 
 static void exit_status(void)
