@@ -63,7 +63,7 @@ static void link_values(struct json *j)
 	for (v = j->n - 1; v >= 0; v--) {
 		next = v + 1;
 		for (left = json_count(j, v); left > 0; left--)
-			next = after(j, is_a(j, v, JSMN_OBJECT) ? next + 1 : next);
+			next = after(j, next + is_a(j, v, JSMN_OBJECT));
 		j->tok[v].t.parent = next;
 	}
 }
@@ -76,7 +76,8 @@ int json_parse(struct json *j, const char *p, size_t n, size_t max,
 
 	memset(j, 0, sizeof *j);
 	if (n > max || n > INT_MAX)
-		return refuse(e, "longer than %zu bytes", max < INT_MAX ? max : INT_MAX);
+		return refuse(e, "longer than %zu bytes",
+			      max < INT_MAX ? max : INT_MAX);
 	tokens = json_check(p, n, flags, e);
 	if (tokens < 0)
 		return -1;
@@ -89,7 +90,8 @@ int json_parse(struct json *j, const char *p, size_t n, size_t max,
 	jsmn_init(&parser);
 	if (jsmn_parse(&parser, p, n, &j->tok->t, (unsigned)tokens) != tokens) {
 		json_free(j);
-		return refuse(e, "unable to split the text into %zu values", (size_t)tokens);
+		return refuse(e, "unable to split the text into %zu values",
+			      (size_t)tokens);
 	}
 	link_values(j);
 	return 0;
@@ -243,7 +245,8 @@ static char simple_escape(char c)
 
 /* The next part of a valid string's inside: a run without escapes, or one
  * escape decoded into tmp. Moves *p behind it; 0 at the end. */
-static size_t piece(const char **p, const char *end, char tmp[4], const char **out)
+static size_t piece(const char **p, const char *end, char tmp[4],
+		    const char **out)
 {
 	const char *stop;
 	size_t n;
@@ -372,7 +375,7 @@ int json_num(const struct json *j, jv v, double *out)
 		return -1;
 	memcpy(copy, start(j, v), n);
 	copy[n] = '\0';
-	*out = strtod(copy, NULL);	/* takes "NaN" and "-Infinity" as well */
+	*out = strtod(copy, NULL);	/* takes "NaN", "-Infinity" too */
 	over = isinf(*out) && !strchr(copy, 'I');
 	if (n >= SHORT)
 		free(copy);
@@ -419,7 +422,8 @@ int json_put(struct buf *b, const char *p, size_t n)
 	buf_putc(b, '"');
 	while (i < n) {
 		step = json_utf8(p + i, n - i);
-		if (step && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
+		if (step && (unsigned char)p[i] >= 0x20
+		    && p[i] != '"' && p[i] != '\\') {
 			i += step;
 			continue;
 		}

@@ -151,7 +151,8 @@ static int unicode_escape(struct check *c)
 	low = unit(c->p + 6, c->end);
 	if (high >= 0xd800 && high <= 0xdbff && low >= 0xdc00 && low <= 0xdfff)
 		c->p += 6;
-	else if (high >= 0xd800 && high <= 0xdfff && !(c->flags & JSON_SURROGATE))
+	else if (high >= 0xd800 && high <= 0xdfff
+		 && !(c->flags & JSON_SURROGATE))
 		return bad(c, c->p, "\\u%04lx is half a surrogate pair", high);
 	c->p += 6;
 	return 0;
@@ -253,7 +254,9 @@ static bool among(const char *p, size_t n, const char *const *words)
 static int word(struct check *c)
 {
 	static const char *const literals[] = { "true", "false", "null", NULL };
-	static const char *const infinite[] = { "NaN", "Infinity", "-Infinity", NULL };
+	static const char *const infinite[] = {
+		"NaN", "Infinity", "-Infinity", NULL
+	};
 	size_t n = word_length(c);
 	int shown = (int)(n < WORD_SHOWN ? n : WORD_SHOWN);
 

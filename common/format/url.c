@@ -204,7 +204,8 @@ static bool holds_v4(const struct in6_addr *in)
 	if (memcmp(in->s6_addr, mapped, 12) == 0)
 		return true;
 	return memcmp(in->s6_addr, compatible, 12) == 0
-		&& (memcmp(in->s6_addr, compatible, 15) != 0 || in->s6_addr[15] > 1);
+		&& (memcmp(in->s6_addr, compatible, 15) != 0
+		    || in->s6_addr[15] > 1);
 }
 
 /* An IPv6 literal without its brackets, in its shortest form. */
@@ -302,7 +303,8 @@ static const char *unix_url(struct addr *a, const char *s)
 {
 	if (strncmp(s, "//", 2) != 0)
 		return unix_path(a, s);
-	return s[2] == '/' ? unix_path(a, s + 2) : "a socket address is unix:/PATH";
+	return s[2] == '/' ? unix_path(a, s + 2)
+			   : "a socket address is unix:/PATH";
 }
 
 static const char *any(struct addr *a, const char *s, int port)
@@ -310,7 +312,8 @@ static const char *any(struct addr *a, const char *s, int port)
 	if (s[0] == '/')
 		return unix_path(a, s);
 	/* a host may be called unix: then a port follows */
-	if (strncasecmp(s, "unix:", 5) == 0 && addr_port(s + 5, strlen(s + 5)) < 0)
+	if (strncasecmp(s, "unix:", 5) == 0
+	    && addr_port(s + 5, strlen(s + 5)) < 0)
 		return unix_url(a, s + 5);
 	if (strncasecmp(s, "http://", 7) == 0)
 		return url(a, s + 7, false);
@@ -336,7 +339,8 @@ static int settle(struct addr *a, const char *wrong, const char **why)
 	return -1;
 }
 
-int addr_parse(struct addr *a, const char *s, int default_port, const char **why)
+int addr_parse(struct addr *a, const char *s, int default_port,
+	       const char **why)
 {
 	memset(a, 0, sizeof *a);
 	return settle(a, any(a, s, default_port), why);

@@ -245,7 +245,8 @@ fail:
 	return -1;
 }
 
-int node_parse(struct node *out, const struct json *j, jv v, struct node_error *e)
+int node_parse(struct node *out, const struct json *j, jv v,
+	       struct node_error *e)
 {
 	return node_read(j, "", v, false, out, e);
 }
@@ -284,7 +285,8 @@ int proxy_append(struct proxy *p, const struct node *nd, struct node_error *e)
 	return 0;
 }
 
-int nodes_append(struct nodes *ns, const struct node *self, struct node_error *e)
+int nodes_append(struct nodes *ns, const struct node *self,
+		 struct node_error *e)
 {
 	struct proxy *list = grown(ns->proxies, ns->n, sizeof *list);
 

@@ -20,10 +20,11 @@ enum {
 	PORT_START = 6999	/* LMCache's default (protocol.md 6) */
 };
 
-#define MP_PORT  "8080"		/* that of `lmcache server` (protocol.md 3.1) */
+#define MP_PORT  "8080"		/* of `lmcache server` (protocol.md 3.1) */
 #define ANY_HOST "0.0.0.0"
 
-static int add_local(struct nodes *out, const struct node *nd, struct node_error *e)
+static int add_local(struct nodes *out, const struct node *nd,
+		     struct node_error *e)
 {
 	int at = nodes_local(out, e);
 
@@ -56,8 +57,9 @@ static bool null(const struct json *j, const struct field *f)
 
 /* The field's text, or a copy of fallback where it is missing or null. number
  * as for node_text(). */
-static int text_or(const struct json *j, const struct field *f, const char *number,
-		   const char *fallback, char **out, struct node_error *e)
+static int text_or(const struct json *j, const struct field *f,
+		   const char *number, const char *fallback, char **out,
+		   struct node_error *e)
 {
 	if (!null(j, f)) {
 		*out = node_text(j, f, number, e);
@@ -77,13 +79,15 @@ static int take_index_list(struct engine *g)
 	int64_t i;
 
 	if (!all && json_type(j, list) != JSON_ARRAY)
-		return node_wrong(j, &f, "is not a list of numbers", NULL, g->e);
+		return node_wrong(j, &f, "is not a list of numbers", NULL,
+				  g->e);
 	all = all || json_count(j, list) == 0;
 	memset(g->listed, all, sizeof g->listed);
 	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
 		f.v = v;
 		if (json_int(j, v, &i) < 0)
-			return node_wrong(j, &f, "is not a whole number", NULL, g->e);
+			return node_wrong(j, &f, "is not a whole number", NULL,
+					  g->e);
 		if (i >= 0 && i < NODES_MAX)
 			g->listed[i] = true;
 	}
@@ -99,7 +103,8 @@ static int take_ports(struct engine *g)
 		return node_wrong(g->j, &g->start, "is not a port", NULL, g->e);
 	if (g->port + g->workers > 65535)
 		return node_wrong(g->j, &g->start,
-				  "leaves no port for the last worker", NULL, g->e);
+				  "leaves no port for the last worker", NULL,
+				  g->e);
 	return 0;
 }
 
@@ -124,26 +129,43 @@ static int take_engine(struct engine *g)
 	return take_ports(g) < 0 ? -1 : take_index_list(g);
 }
 
+/* An index as text: a port, or the path of a socket. */
+static int process_port(struct engine *g, int i, char *out, size_t size)
+{
+	const char *prefix = g->prefix_text;
+	const char *problem = NULL;
+
+	if (!prefix) {
+		snprintf(out, size, "%d", (int)g->port + i);
+		return 0;
+	}
+	if (prefix[0] != '/')
+		problem = "is not an absolute path";
+	else if (strlen(prefix) > NODE_NAME)
+		problem = "is longer than 255 bytes";
+	if (problem)
+		return node_wrong(g->j, &g->prefix, problem, NULL, g->e);
+	snprintf(out, size, "%s_%d", prefix, (int)g->port + i);
+	return 0;
+}
+
 static int make_process(struct engine *g, int i, struct node *nd)
 {
-	struct blame b = { g->id, g->host, g->prefix_text ? g->prefix : g->start, false };
+	struct blame b = { .name = g->id, .host = g->host };
 	char name[NAME_TEXT], port[NAME_TEXT];
 
+	b.port = g->prefix_text ? g->prefix : g->start;
 	if (strlen(g->id_text) > NODE_NAME)
-		return node_wrong(g->j, &g->id, "is longer than 255 bytes", NULL, g->e);
-	if (g->prefix_text && strlen(g->prefix_text) > NODE_NAME)
-		return node_wrong(g->j, &g->prefix, "is longer than 255 bytes", NULL, g->e);
+		return node_wrong(g->j, &g->id, "is longer than 255 bytes",
+				  NULL, g->e);
 	if (i == 0)
 		snprintf(name, sizeof name, "%s_scheduler", g->id_text);
 	else
 		snprintf(name, sizeof name, "%s_worker%d", g->id_text, i - 1);
-	snprintf(port, sizeof port, "%s%s%d", g->prefix_text ? g->prefix_text : "",
-		 g->prefix_text ? "_" : "", (int)g->port + i);
-	if (node_make(nd, name, g->host_text, port, g->e) < 0)
+	if (process_port(g, i, port, sizeof port) < 0
+	    || node_make(nd, name, g->host_text, port, g->e) < 0)
 		return -1;
 	nd->port_number = !g->prefix_text;
-	if (g->prefix_text && g->prefix_text[0] != '/')
-		return node_wrong(g->j, &g->prefix, "is not an absolute path", NULL, g->e);
 	return node_settle(nd, g->j, &b, g->e);
 }
 
@@ -158,7 +180,8 @@ static int engine_nodes(struct engine *g, struct nodes *out)
 		if (!g->listed[i])
 			continue;
 		memset(&nd, 0, sizeof nd);
-		if (make_process(g, i, &nd) < 0 || add_local(out, &nd, g->e) < 0) {
+		if (make_process(g, i, &nd) < 0
+		    || add_local(out, &nd, g->e) < 0) {
 			node_free(&nd);
 			return -1;
 		}
@@ -330,11 +353,14 @@ static int scan(struct nodes *out, DIR *dir, const char *folder,
 		    && add_socket(out, path, d->d_name, e) < 0)
 			return -1;
 	}
-	return errno ? node_error(e, "unable to read %s: %s", safe(folder, strlen(folder)),
-				  strerror(errno)) : 0;
+	if (errno == 0)
+		return 0;
+	return node_error(e, "unable to read %s: %s",
+			  safe(folder, strlen(folder)), strerror(errno));
 }
 
-int nodes_from_sockets(struct nodes *out, const char *prefix, struct node_error *e)
+int nodes_from_sockets(struct nodes *out, const char *prefix,
+		       struct node_error *e)
 {
 	const char *slash = strrchr(prefix, '/');
 	char *folder;

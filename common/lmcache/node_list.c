@@ -70,7 +70,8 @@ static int is_proxy(struct reading *r, const char *in, jv v)
 	const char *key;
 
 	if (type != JSON_NULL && type != JSON_BOOL)
-		return node_wrong(r->j, &f, "is neither true nor false", NULL, r->e);
+		return node_wrong(r->j, &f, "is neither true nor false", NULL,
+				  r->e);
 	return json_true(r->j, f.v) || children(r->j, v, &key) >= 0;
 }
 
@@ -135,7 +136,8 @@ static int read_children(struct reading *r, int proxy, const char *in, jv v)
 		return node_wrong(r->j, &(struct field){ in, key, list },
 				  "is not a list of nodes", NULL, r->e);
 	for (c = json_first(r->j, list); c >= 0; c = json_next(r->j, list, c)) {
-		snprintf(at, sizeof at, "%s%s%s[%d]", in, *in ? "." : "", key, i++);
+		snprintf(at, sizeof at, "%s%s%s[%d]", in, *in ? "." : "", key,
+			 i++);
 		if (check_leaf(r, at, c) < 0 || read_leaf(r, proxy, at, c) < 0)
 			return -1;
 	}
@@ -163,8 +165,8 @@ static int place(struct reading *r, const char *in, jv v, struct node *self)
 	if (i < 0)
 		return nodes_append(r->out, self, r->e) < 0 ? -1 : r->out->n - 1;
 	if (i != r->local)
-		return node_wrong(r->j, &f, "is the name of a frontend before it",
-				  NULL, r->e);
+		return node_wrong(r->j, &f, "is the name of a frontend before "
+				  "it", NULL, r->e);
 	r->local = -1;
 	node_free(&r->out->proxies[i].self);
 	r->out->proxies[i].self = *self;
@@ -236,7 +238,8 @@ static int start(struct reading *r, const struct json *j, struct nodes *out,
 	return r->seen ? 0 : node_error(e, "no memory for a list of nodes");
 }
 
-int nodes_parse(struct nodes *out, const char *p, size_t n, struct node_error *e)
+int nodes_parse(struct nodes *out, const char *p, size_t n,
+		struct node_error *e)
 {
 	struct reading r;
 	struct json j;
@@ -254,7 +257,8 @@ int nodes_parse(struct nodes *out, const char *p, size_t n, struct node_error *e
 	return rc;
 }
 
-int proxy_parse(struct proxy *out, const struct json *j, jv v, struct node_error *e)
+int proxy_parse(struct proxy *out, const struct json *j, jv v,
+		struct node_error *e)
 {
 	struct reading r;
 	struct nodes one;

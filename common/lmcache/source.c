@@ -11,7 +11,7 @@
 #include "file.h"
 #include "source.h"
 
-enum { COUNT_DIGITS = 4 };	/* of a number of workers; NODES_MAX is 4096 */
+enum { COUNT_DIGITS = 4 };	/* of a number of workers */
 
 /* Puts the source's name, and the place if there is one, before the text. */
 static int named(struct node_error *e, const char *source)
@@ -81,7 +81,8 @@ static int from_value(struct nodes *out, const char *source, const char *value,
 }
 
 /* A file that need not be there. */
-static int from_default(struct nodes *out, const char *path, struct node_error *e)
+static int from_default(struct nodes *out, const char *path,
+			struct node_error *e)
 {
 	size_t n;
 	char *text = read_file(path, SOURCE_FILE_MAX, &n);
@@ -123,7 +124,8 @@ static int worker_count(int *count, struct node_error *e)
 	return named(e, source);
 }
 
-static int from_plugin(struct nodes *out, const char **from, struct node_error *e)
+static int from_plugin(struct nodes *out, const char **from,
+		       struct node_error *e)
 {
 	static const char *const sources[] = {
 		"$LMCACHE_RUNTIME_PLUGIN_CONFIG",
@@ -147,7 +149,8 @@ static int from_plugin(struct nodes *out, const char **from, struct node_error *
 static const char *user_file(void)
 {
 	static char path[PATH_MAX];
-	const char *base = variable("XDG_CONFIG_HOME"), *rest = "/lmc/nodes.json";
+	const char *base = variable("XDG_CONFIG_HOME");
+	const char *rest = "/lmc/nodes.json";
 	int n;
 
 	/* relative ones are to be ignored, says the XDG specification */
@@ -162,7 +165,8 @@ static const char *user_file(void)
 }
 
 /* The sources that nobody named, until one has a node. */
-static int from_defaults(struct nodes *out, const char **from, struct node_error *e)
+static int from_defaults(struct nodes *out, const char **from,
+			 struct node_error *e)
 {
 	const char *files[] = { user_file(), "/etc/lmc/nodes.json" };
 	size_t i;
