@@ -53,7 +53,7 @@ struct conn {
 	enum phase       phase : 8;
 	enum http_body   body : 8;	/* of the request; BODY_NONE once read */
 	bool rd, wr, fin, dead, running, fresh, keep, head_only, minor0, expect,
-	     chunked_out, started, owed, close_delimited;
+	     chunked_out, started, owed, close_delimited, counted;
 	struct {
 		struct buf buf;
 		void (*on_body)(struct exchange *, char *, size_t);

@@ -30,6 +30,9 @@ struct relay_limits {
 	.idle_ms = 4000, .per_node = 0, .queue = 1024, .idle_max = 256 \
 }
 
+enum { ORIGIN_BUCKETS = 10 };
+extern const int origin_bounds_ms[ORIGIN_BUCKETS];
+
 enum origin_state { ORIGIN_UNKNOWN, ORIGIN_HEALTHY, ORIGIN_FAILING, ORIGIN_DOWN };
 extern const char *const origin_state_names[];
 
@@ -38,6 +41,9 @@ extern const char *const origin_state_names[];
 struct origin;
 
 struct origin *origin_new(const struct addr *a, const struct relay_limits *l);
+/* A word of a node that did not come through a relay: a probe's. */
+void origin_ok(struct origin *o, int64_t latency_us);
+void origin_bad(struct origin *o, const char *why);
 struct origin *origin_ref(struct origin *o);
 void origin_drop(struct origin *o);
 void origin_retire(struct origin *o);	/* origin_drop by its owner, for good */
@@ -50,7 +56,11 @@ struct origin_view {
 	int64_t  latency_us;	/* head sent to first byte, of the last answer */
 	int64_t  age_ms;	/* since the last word of it, -1: never */
 	unsigned long requests, failures, reused, retried;
+	bool     probing;		/* a fetch is under way */
 	long     open, idle, waiting;
+	unsigned long by_class[6];	/* answers passed on: [2] is 2xx */
+	unsigned long buckets[ORIGIN_BUCKETS + 1];	/* by origin_bounds_ms */
+	int64_t  total_us;		/* of all of them, begin to end */
 	uint64_t bytes_in, bytes_out;
 };
 void origin_look(const struct origin *o, struct origin_view *out);

@@ -20,7 +20,7 @@ struct exchange;
 /* Ceilings and deadlines; times in milliseconds. */
 struct limits {
 	long    connections;		/* in all; over it: 503 and close */
-	long    per_address;		/* connections of one client address; 0: no limit */
+	long    per_address;		/* of one client address; over it: 429. 0: no limit */
 	int64_t head_ms;		/* a request head, from its first byte (10 s) */
 	int64_t idle_ms;		/* between requests (15 s) */
 	int64_t body_idle_ms;		/* between two pieces of a request body (30 s) */
@@ -66,6 +66,8 @@ struct exchange {
 	struct http_head  *req;		/* valid only until on_request returns */
 	enum http_method   method;
 	void              *data;	/* the handler's */
+	void              *note;	/* the server's user's, kept until on_done */
+	int                tag;		/* likewise; 0 until set */
 	void (*on_abort)(struct exchange *x);	/* the client is gone before the answer; x dies after it */
 	int      status;		/* answered, 0 until then */
 	int64_t  start_us;

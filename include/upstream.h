@@ -35,6 +35,10 @@ struct origin {
 	int64_t          heard, latency_us;
 	unsigned long    requests, failures, fails_in_row, reused, retried;
 	uint64_t         bytes_in, bytes_out;
+	int              fetches;	/* under way */
+	bool             slow;		/* it fails by timing out: fail at once */
+	unsigned long    by_class[6], buckets[ORIGIN_BUCKETS + 1];
+	int64_t          total_us;
 };
 
 enum up_phase { UP_RESOLVING, UP_CONNECTING, UP_HEAD, UP_BODY, UP_IDLE };
@@ -76,7 +80,7 @@ void up_keep(struct upconn *u);		/* back among the idle ones */
 void up_close(struct upconn *u);
 void up_timer(struct upconn *u, int64_t ms);
 
-void origin_ok(struct origin *o, int64_t latency_us);
-void origin_bad(struct origin *o, const char *why);
+const char *origin_host(const struct origin *o);
+void origin_count(struct origin *o, int status, int64_t us);
 
 #endif

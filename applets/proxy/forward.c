@@ -71,6 +71,7 @@ static void send_through(struct exchange *x, const struct leaf *l, struct span r
 
 static void send_leaf(struct exchange *x, const struct leaf *l, struct span rest)
 {
+	access_node(x, l->node->name);
 	if (!rest.p)
 		add_slash(x);
 	else if (l->is_proxy ||
@@ -140,6 +141,8 @@ void forward_proxy(struct exchange *x)
 	}
 	port[m] = '\0';
 	l = table_at(host, port);
+	if (l)
+		access_node(x, l->node->name);
 	if (l)
 		send_to(x, l->origin, rest);
 	else

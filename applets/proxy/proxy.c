@@ -1,6 +1,7 @@
 /* proxy.c - the frontend: one address for all nodes
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,11 @@
 #include "proxy.h"
 #include "source.h"
 
-enum { LISTENERS = 16, SPARE_FDS = 64 };
+enum { LISTENERS = 16, SPARE_FDS = 64, FIRST_FD = 3 };
 
 static struct {
-	const char *host, *log_level, *log, *state;
+	const char *host, *log_level, *log, *state, *access_log, *access_file;
+	int64_t probe;
 	long port, ready_fd;
 	struct strs listen;
 	struct source source;
@@ -24,7 +26,7 @@ static struct {
 	struct relay_limits relay;
 } o = {
 	.host = "127.0.0.1", .port = 8000, .log_level = "warning",
-	.log = "text", .ready_fd = -1,
+	.log = "text", .ready_fd = -1, .access_log = "off", .probe = 10000,
 	.limits = LIMITS_DEFAULT, .relay = RELAY_LIMITS_DEFAULT,
 };
 
@@ -63,6 +65,10 @@ static const struct opt opts[] = {
 	     "for a node's first byte"),
 	TIME(0, "silence-timeout", "TIME", &o.relay.between_ms, 10, 86400000,
 	     "between two pieces of a node's answer"),
+	TIME(0, "probe", "TIME", &o.probe, 0, 86400000,
+	     "ask a node for its version when nobody did for this long; 0: never"),
+	INT(0, "per-address", "N", &o.limits.per_address, 0, 1000000,
+	    "client connections of one address; 0 sets no limit"),
 	INT(0, "per-node", "N", &o.relay.per_node, 0, 100000,
 	    "connections to one node; 0 sets no limit"),
 	INT(0, "queue", "N", &o.relay.queue, 0, 100000,
@@ -73,10 +79,15 @@ static const struct opt opts[] = {
 	STR(0, "log-level", "critical|error|warning|warn|info|debug|trace",
 	    &o.log_level, "what to write to stderr"),
 	STR(0, "log", "text|json", &o.log, "form of the log lines"),
+	STR(0, "access-log", "off|text|json", &o.access_log, "a line per request"),
+	STR(0, "access-file", "FILE", &o.access_file,
+	    "append those lines here instead of stderr; SIGHUP opens it again"),
 	{ 0 }
 };
 
-static struct server server = { .on_request = routes_serve };
+static struct server server = {
+	.on_request = routes_serve, .on_done = routes_done
+};
 static struct listener listeners[LISTENERS];
 static int listeners_n;
 
@@ -97,14 +108,9 @@ static void open_table(void)
 		     "or POST them to /api/nodes");
 }
 
-static void listen_on(const struct addr *a, const char *said)
+/* A listener is in use: say what that means. */
+static void opened(struct listener *l, const char *said)
 {
-	struct listener *l = &listeners[listeners_n];
-
-	if (listeners_n == LISTENERS)
-		die(EXIT_USAGE, "more than %d addresses to listen on", LISTENERS);
-	if (server_listen(&server, l, a) < 0)
-		die(EXIT_SYS, "unable to listen on %s:", said);
 	listeners_n++;
 	if (!l->trusted && !door.insecure)
 		warn("%s can be reached from outside: it serves viewers only, no "
@@ -115,11 +121,47 @@ static void listen_on(const struct addr *a, const char *said)
 		     "anyone", said);
 }
 
+static struct listener *next_listener(void)
+{
+	if (listeners_n == LISTENERS)
+		die(EXIT_USAGE, "more than %d addresses to listen on", LISTENERS);
+	return &listeners[listeners_n];
+}
+
+static void listen_on(const struct addr *a, const char *said)
+{
+	struct listener *l = next_listener();
+
+	if (server_listen(&server, l, a) < 0)
+		die(EXIT_SYS, "unable to listen on %s:", said);
+	opened(l, said);
+}
+
+/* Sockets from systemd, or from the process that we replace. */
+static bool listen_inherited(void)
+{
+	int n = replace_inherited();
+
+	for (int i = 0; i < n; i++) {
+		struct listener *l = next_listener();
+		struct buf said = BUF(ADDR_HOST + 16);
+
+		if (server_listen_fd(&server, l, FIRST_FD + i) < 0)
+			die(EXIT_SYS, "unable to use descriptor %d:", FIRST_FD + i);
+		addr_print(&l->addr, &said);
+		opened(l, said.p);
+		buf_free(&said);
+	}
+	return n > 0;
+}
+
 static void listen_all(void)
 {
 	const char *why;
 	struct addr a;
 
+	if (listen_inherited())
+		return;
 	for (int i = 0; i < o.listen.n; i++) {
 		if (addr_parse(&a, o.listen.v[i], -1, &why) < 0)
 			die(EXIT_USAGE, "--listen: %s: %s", o.listen.v[i], why);
@@ -148,7 +190,8 @@ static void tell_addresses(void)
 		buf_printf(&b, "%s\n", one.p);
 		buf_free(&one);
 	}
-	if (o.ready_fd >= 0 && net_ready((int)o.ready_fd, b.p) < 0)
+	/* a replaced process has told its starter already */
+	if (o.ready_fd >= 0 && !replace_replacing() && net_ready((int)o.ready_fd, b.p) < 0)
 		die(EXIT_SYS, "unable to write to --ready-fd %ld:", o.ready_fd);
 	buf_free(&b);
 }
@@ -176,9 +219,63 @@ static void drained(struct server *s)
 static void on_term(int signo)
 {
 	log_event(LOG_INFO, "ending", "signal", strsignal(signo), NULL);
+	replace_ending();
 	for (int i = 0; i < listeners_n; i++)
 		server_unlisten(&listeners[i]);
 	server_drain(&server);
+}
+
+/* The new process serves: its sockets stay, path and all. */
+static void replaced(void)
+{
+	for (int i = 0; i < listeners_n; i++) {
+		listeners[i].addr.kind = ADDR_NONE;
+		server_unlisten(&listeners[i]);
+	}
+	server_drain(&server);
+}
+
+static void on_usr2(int signo)
+{
+	int fds[LISTENERS], n = 0;
+
+	(void)signo;
+	for (int i = 0; i < listeners_n; i++)
+		if (listeners[i].watch.fd >= 0)
+			fds[n++] = listeners[i].watch.fd;
+	if (n < listeners_n || replace_start(fds, n) < 0)
+		log_event(LOG_ERROR, "not replaced", "reason", strerror(errno), NULL);
+}
+
+/* A configuration that is wrong changes nothing. */
+static void on_hup(int signo)
+{
+	struct node_error e = { 0 };
+	struct nodes ns = { 0 };
+	const char *from = "";
+
+	(void)signo;
+	replace_reloading(true);
+	if (access_reopen() < 0)
+		log_event(LOG_ERROR, "access log not opened", "file", o.access_file,
+			  "reason", strerror(errno), NULL);
+	if (source_nodes(&ns, &o.source, &from, &e) < 0 || table_rebase(&ns, &e) < 0)
+		log_event(LOG_ERROR, "configuration not read, the old one stays",
+			  "reason", e.what, NULL);
+	else
+		log_event(LOG_INFO, "configuration read", "from", from, NULL);
+	nodes_free(&ns);
+	table_self(&listeners[0].addr);
+	replace_reloading(false);
+}
+
+static void open_access_log(void)
+{
+	enum access_form form = strcmp(o.access_log, "off") == 0 ? ACCESS_OFF :
+		strcmp(o.access_log, "json") == 0 ? ACCESS_JSON : ACCESS_TEXT;
+
+	if (access_open(form, o.access_file) < 0)
+		die(EXIT_SYS, "unable to open %s:", o.access_file);
 }
 
 static int proxy_run(int argc, char **argv)
@@ -196,9 +293,14 @@ static int proxy_run(int argc, char **argv)
 	open_table();
 	listen_all();
 	table_self(&listeners[0].addr);
-	if (loop_signal(SIGTERM, on_term) < 0 || loop_signal(SIGINT, on_term) < 0)
+	open_access_log();
+	replace_init(replaced);
+	if (loop_signal(SIGTERM, on_term) < 0 || loop_signal(SIGINT, on_term) < 0 ||
+	    loop_signal(SIGHUP, on_hup) < 0 || loop_signal(SIGUSR2, on_usr2) < 0)
 		die(EXIT_SYS, "unable to catch signals:");
+	health_start(o.probe);
 	tell_addresses();
+	replace_ready();
 	loop_run();
 	return EXIT_OK;
 }

@@ -64,6 +64,52 @@ int table_add_proxy(struct proxy *p, int *status, const char **why);
 int table_replace(const char *name, struct node *nd, int *status, const char **why);
 int table_delete(const char *name, int *status, const char **why);
 
+/* Leaf or frontend i of all, or NULL behind the last. */
+const struct leaf *table_any(int i);
+/* A new base under the changes made through the API. 0 or -1. */
+int table_rebase(struct nodes *base, struct node_error *e);
+
+/* ---- health.c ---- */
+
+void health_start(int64_t interval_ms);	/* 0: no probes */
+
+/* ---- access.c: the access log ---- */
+
+enum access_form { ACCESS_OFF, ACCESS_TEXT, ACCESS_JSON };
+
+/* file NULL: stderr. 0, or -1 with errno. */
+int  access_open(enum access_form form, const char *file);
+int  access_reopen(void);
+void access_begin(struct exchange *x);
+void access_node(struct exchange *x, const char *node);
+void access_done(struct exchange *x);
+unsigned long access_dropped(void);
+
+/* ---- stats.c: the frontend's own metrics ---- */
+
+void stats_done(struct exchange *x, int route);
+void stats_print(struct buf *b, const struct server *s);	/* exposition */
+void stats_get(struct exchange *x);
+
+/* ---- routes.c again ---- */
+
+void routes_done(struct exchange *x);	/* server's on_done */
+const char *routes_path(int route);	/* from 1; NULL behind the last */
+
+/* ---- replace.c: handing the sockets to a new binary ---- */
+
+/* Descriptors handed to us (LISTEN_FDS, sd_listen_fds(3)): how many, from 3. */
+int  replace_inherited(void);
+void replace_init(void (*on_ready)(void));
+/* Starts the binary anew with these listening descriptors; on_ready when it
+ * serves. 0, or -1 with errno. */
+int  replace_start(const int *fds, int n);
+/* Tells whoever started us that we serve: the replaced process, systemd. */
+void replace_ready(void);
+bool replace_replacing(void);	/* we are the new process */
+void replace_ending(void);
+void replace_reloading(bool begins);
+
 /* ---- handlers ---- */
 
 void forward_proxy2(struct exchange *x);

@@ -33,6 +33,8 @@ static const struct route {
 	void      (*serve)(struct exchange *x);
 	const char *help;
 } routes[] = {
+	{ ANY,    "/proxy2/**",           VIEWER,   forward_proxy2,      "to a node by name" },
+	{ ANY,    "/proxy/**",            VIEWER,   forward_proxy,       "to a registered node by address" },
 	{ GET,    "/",                    VIEWER,   asset,               "the page" },
 	{ GET,    "/static/**",           VIEWER,   asset,               "its files" },
 	{ GET,    "/health",              VIEWER,   health,              "as lmcache_frontend answers it" },
@@ -48,9 +50,8 @@ static const struct route {
 	{ GET,    "/api/proxies/*/nodes", VIEWER,   api_proxy_nodes_get, "the nodes of a frontend" },
 	{ POST,   "/api/proxies/*/nodes", OPERATOR, api_proxy_nodes_post, "add a node to a frontend" },
 	{ GET,    "/api/proxies/*/refresh", VIEWER, api_proxy_refresh,   "its nodes, read again" },
+	{ GET,    "/metrics/self",        VIEWER,   stats_get,           "the frontend's own metrics" },
 	{ GET,    "/metrics",             VIEWER,   no_metrics,          "the nodes' metrics, merged" },
-	{ ANY,    "/proxy2/**",           VIEWER,   forward_proxy2,      "to a node by name" },
-	{ ANY,    "/proxy/**",            VIEWER,   forward_proxy,       "to a registered node by address" },
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };
@@ -297,10 +298,22 @@ static void not_this_method(struct exchange *x, unsigned methods)
 	reply_detail(x, 405, "Method Not Allowed");
 }
 
+const char *routes_path(int route)
+{
+	return route > 0 && route <= ROUTES ? routes[route - 1].path : NULL;
+}
+
+void routes_done(struct exchange *x)
+{
+	stats_done(x, x->tag);
+	access_done(x);
+}
+
 void routes_serve(struct exchange *x)
 {
 	unsigned others = 0;
 
+	access_begin(x);
 	if (!known_host(x)) {
 		reply_detail(x, 421, "Host %.*s is not known here: name it with "
 			     "--public-host", (int)x->req->host.n, x->req->host.p);
@@ -315,6 +328,7 @@ void routes_serve(struct exchange *x)
 			others |= r->methods;
 			continue;
 		}
+		x->tag = i + 1;
 		if (routes_allow(x, r->role))
 			r->serve(x);
 		return;

@@ -20,7 +20,7 @@
 
 enum { STATE_MAX = 8 << 20 };
 
-static struct nodes base, now;
+static struct nodes base, now, stale;
 static struct leaf *leaves;
 static int leaves_n;
 static int *slots, slots_n;	/* name -> leaf + 1; open addressing */
@@ -382,6 +382,15 @@ static void print_removed(struct buf *b)
 	}
 }
 
+static void print_state(struct buf *b)
+{
+	buf_puts(b, "{\"lmc_state\": 1, \"put\": [");
+	print_puts(b);
+	buf_puts(b, "\n], \"removed\": [");
+	print_removed(b);
+	buf_puts(b, "\n]}\n");
+}
+
 static int save(void)
 {
 	struct buf b = BUF(STATE_MAX);
@@ -389,11 +398,7 @@ static int save(void)
 
 	if (!state_file)
 		return 0;
-	buf_puts(&b, "{\"lmc_state\": 1, \"put\": [");
-	print_puts(&b);
-	buf_puts(&b, "\n], \"removed\": [");
-	print_removed(&b);
-	buf_puts(&b, "\n]}\n");
+	print_state(&b);
 	rc = b.bad ? -1 : write_file(state_file, b.p, b.len, 0600);
 	if (rc < 0)
 		log_event(LOG_ERROR, "state not saved", "file", state_file,
@@ -539,28 +544,68 @@ static int load(void)
 	return 0;
 }
 
-int table_open(struct nodes *from, const char *file,
-	       const struct relay_limits *l, struct node_error *e)
+/* There is always a local_proxy. 0 or -1. */
+static int with_local(struct nodes *ns)
 {
 	struct proxy p = { 0 };
 
+	if (find_proxy(ns, LOCAL_PROXY) >= 0)
+		return 0;
+	p.self.name = strdup(LOCAL_PROXY);
+	p.self.host = strdup("127.0.0.1");
+	p.self.port = strdup("0");
+	p.self.port_number = true;
+	if (p.self.name && p.self.host && p.self.port && append_proxy(ns, &p) == 0)
+		return 0;
+	proxy_free(&p);
+	return -1;
+}
+
+int table_open(struct nodes *from, const char *file,
+	       const struct relay_limits *l, struct node_error *e)
+{
 	state_file = file;
 	limits = l;
 	base = *from;
 	*from = (struct nodes){ 0 };
-	if (find_proxy(&base, LOCAL_PROXY) < 0) {
-		p.self.name = strdup(LOCAL_PROXY);
-		p.self.host = strdup("127.0.0.1");
-		p.self.port = strdup("0");
-		p.self.port_number = true;
-		if (append_proxy(&base, &p) < 0)
-			return -1;
-	}
-	if (nodes_copy(&now, &base) < 0 || load() < 0 || reindex() < 0) {
+	if (with_local(&base) < 0 || nodes_copy(&now, &base) < 0 ||
+	    load() < 0 || reindex() < 0) {
 		snprintf(e->what, sizeof e->what, "out of memory");
 		return -1;
 	}
 	return 0;
+}
+
+/* What the API changed is told from the old base as save() would, and laid
+ * over the new one. */
+int table_rebase(struct nodes *from, struct node_error *e)
+{
+	struct buf b = BUF(STATE_MAX);
+	struct nodes laid = { 0 };
+	int rc = -1;
+
+	snprintf(e->what, sizeof e->what, "out of memory");
+	print_state(&b);
+	if (!b.bad && with_local(from) == 0 && nodes_copy(&laid, from) == 0)
+		rc = lay_state(&laid, b.p, b.len, e);
+	buf_free(&b);
+	if (rc < 0) {
+		nodes_free(&laid);
+		return -1;
+	}
+	nodes_free(&base);
+	base = *from;
+	*from = (struct nodes){ 0 };
+	stale = now;
+	now = laid;
+	rc = reindex();
+	nodes_free(&stale);
+	return rc;
+}
+
+const struct leaf *table_any(int i)
+{
+	return i < leaves_n ? &leaves[i] : NULL;
 }
 
 void table_self(const struct addr *a)

@@ -298,6 +298,9 @@ static void fail(struct upconn *u, int status, const char *why)
 	bool early = u->phase <= UP_CONNECTING, un = o->addr.kind == ADDR_UNIX;
 
 	origin_bad(o, why);
+	origin_count(o, status, clock_us() - c->x.start_us);
+	if (status == 504)
+		o->slow = true;
 	c->relay = NULL;
 	let_go(u, false);
 	c->pump = NULL;
@@ -326,6 +329,7 @@ static void complete(struct upconn *u)
 	bool keep = u->keep && u->req_done && !u->view_n && !u->fin &&
 		    !pend_n(&u->out) && !u->piped;
 
+	origin_count(u->o, c->x.status, clock_us() - c->x.start_us);
 	c->relay = NULL;
 	let_go(u, keep);
 	conn_done(c, true);
@@ -1035,6 +1039,11 @@ void relay(struct exchange *x, struct origin *o, struct span target)
 	if (hops >= HOPS_MAX) {
 		reply_detail(x, 508, "a loop: this request has passed %d frontends",
 			     hops);
+		return;
+	}
+	if (o->state == ORIGIN_DOWN && o->slow) {
+		/* a probe brings it back */
+		reply_detail(x, 502, "%s is down: %s", o->label, o->error);
 		return;
 	}
 	request_head(&t, x, o, target, hops + 1);

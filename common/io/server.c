@@ -16,6 +16,7 @@
 #include "conn.h"
 #include "json.h"
 #include "log.h"
+#include "peers.h"
 
 enum {
 	SLAB        = 64,	/* connections allocated at once */
@@ -115,6 +116,8 @@ static void conn_close(struct conn *c)
 	c->view_n = 0;
 	exchange_over(c);
 	c->listener->server->open--;
+	if (c->counted)
+		peers_drop(c->peer);
 	task_later(&c->task, conn_free);
 }
 
@@ -537,7 +540,10 @@ static void refuse(struct conn *c, int status, const char *why)
 	c->head_only = false;
 	c->x.start_us = clock_us();
 	c->x.method = M_OTHER;
-	c->x.data = NULL;
+	c->x.data = c->x.note = NULL;
+	c->x.tag = 0;
+	c->x.status = 0;
+	c->x.bytes_in = c->x.bytes_out = 0;
 	c->x.on_abort = NULL;
 	c->x.req = NULL;
 	c->phase = ANSWER;
@@ -905,16 +911,22 @@ const char *exchange_peer(const struct exchange *x)
 	return inet_ntop(AF_INET6, p, text, sizeof text);
 }
 
-static void too_many(struct server *s, int fd)
+static void too_many(struct server *s, int fd, bool address)
 {
-	static const char text[] =
+	static const char busy[] =
 		"HTTP/1.1 503 Service Unavailable\r\n"
-		"Content-Type: application/json\r\nContent-Length: 34\r\n"
+		"Content-Type: application/json\r\nContent-Length: 33\r\n"
 		"Retry-After: 1\r\nConnection: close\r\n\r\n"
-		"{\"detail\":\"too many connections\"}\n";
+		"{\"detail\":\"too many connections\"}";
+	static const char greedy[] =
+		"HTTP/1.1 429 Too Many Requests\r\n"
+		"Content-Type: application/json\r\nContent-Length: 47\r\n"
+		"Retry-After: 1\r\nConnection: close\r\n\r\n"
+		"{\"detail\":\"too many connections of one client\"}";
 
 	s->refused++;
-	if (write(fd, text, sizeof text - 1) > 0) {
+	if ((address ? write(fd, greedy, sizeof greedy - 1)
+		     : write(fd, busy, sizeof busy - 1)) > 0) {
 		shutdown(fd, SHUT_WR);
 		/* what is unread at close would reset the answer away */
 		while (read(fd, scratch, SCRATCH) > 0)
@@ -956,7 +968,7 @@ static void shortage(struct listener *l)
 				     SOCK_NONBLOCK | SOCK_CLOEXEC);
 			if (fd < 0)
 				break;
-			too_many(l->server, fd);
+			too_many(l->server, fd, false);
 		}
 		open_reserve();
 	}
@@ -965,13 +977,27 @@ static void shortage(struct listener *l)
 	timer_set(&l->timer, loop_now() + PARK_MS, unpark);
 }
 
+/* Counts the connection for its address; false: it has enough. */
+static bool one_more(struct conn *c)
+{
+	long limit = c->listener->server->limits->per_address;
+
+	if (!limit || c->listener->addr.kind == ADDR_UNIX)
+		return true;
+	c->counted = true;
+	if (peers_add(c->peer) <= limit)
+		return true;
+	peers_drop(c->peer);
+	return false;
+}
+
 static void welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
 {
 	struct server *s = l->server;
 	struct conn *c = s->open < s->limits->connections ? conn_new() : NULL;
 
 	if (!c) {
-		too_many(s, fd);
+		too_many(s, fd, false);
 		return;
 	}
 	c->listener = l;
@@ -981,7 +1007,14 @@ static void welcome(struct listener *l, int fd, const struct sockaddr_storage *s
 	c->wr = true;
 	c->fresh = true;
 	remember_peer(c, ss);
+	if (!one_more(c)) {
+		too_many(s, fd, true);
+		conn_free(&c->task);
+		return;
+	}
 	if (watch_add_quiet(&c->watch, fd, conn_on) < 0) {
+		if (c->counted)
+			peers_drop(c->peer);
 		close(fd);
 		conn_free(&c->task);
 		return;

@@ -72,6 +72,11 @@ void origin_retire(struct origin *o)
 	origin_drop(o);
 }
 
+const char *origin_host(const struct origin *o)
+{
+	return o->host;
+}
+
 const struct addr *origin_addr(const struct origin *o)
 {
 	return &o->addr;
@@ -80,9 +85,25 @@ const struct addr *origin_addr(const struct origin *o)
 void origin_ok(struct origin *o, int64_t latency_us)
 {
 	o->state = ORIGIN_HEALTHY;
+	o->slow = false;
 	o->fails_in_row = 0;
 	o->heard = loop_now();
 	o->latency_us = latency_us;
+}
+
+const int origin_bounds_ms[ORIGIN_BUCKETS] = {
+	1, 5, 10, 50, 100, 500, 1000, 5000, 10000, 60000
+};
+
+void origin_count(struct origin *o, int status, int64_t us)
+{
+	int i = 0;
+
+	o->by_class[status / 100 % 6]++;
+	while (i < ORIGIN_BUCKETS && us > origin_bounds_ms[i] * INT64_C(1000))
+		i++;
+	o->buckets[i]++;
+	o->total_us += us;
 }
 
 void origin_bad(struct origin *o, const char *why)
@@ -102,7 +123,10 @@ void origin_look(const struct origin *o, struct origin_view *out)
 		.reused = o->reused, .retried = o->retried, .open = o->open,
 		.idle = o->idle_n, .waiting = o->waiting_n,
 		.bytes_in = o->bytes_in, .bytes_out = o->bytes_out,
+		.total_us = o->total_us, .probing = o->fetches > 0,
 	};
+	memcpy(out->by_class, o->by_class, sizeof out->by_class);
+	memcpy(out->buckets, o->buckets, sizeof out->buckets);
 	memcpy(out->error, o->error, sizeof out->error);
 }
 
@@ -407,6 +431,7 @@ void up_keep(struct upconn *u)
 	}
 	close_pipe(u);
 	u->c = NULL;
+	u->user = NULL;
 	u->phase = UP_IDLE;
 	u->next = o->idle;
 	o->idle = u;
