@@ -33,6 +33,7 @@ TEST(invalid_UTF8_is_shown_byte_by_byte)
 	CHECK_STR(SAFE("\377"), "\\xff");
 	CHECK_STR(SAFE("\300\200"), "\\xc0\\x80");		/* overlong */
 	CHECK_STR(SAFE("\340\200\200"), "\\xe0\\x80\\x80");
+	CHECK_STR(SAFE("\340\202\240"), "\\xe0\\x82\\xa0");
 	CHECK_STR(SAFE("\355\240\200"), "\\xed\\xa0\\x80");	/* surrogate */
 	CHECK_STR(SAFE("\364\220\200\200"), "\\xf4\\x90\\x80\\x80");
 	CHECK_STR(SAFE("\342\202"), "\\xe2\\x82");		/* cut off */

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -172,6 +173,52 @@ TEST(a_full_pipe_loses_lines_is_counted_and_is_not_waited_for)
 	s = said();
 	restore();
 	CHECK_STR(s, "info after\n");
+}
+
+/* What a terminal shows until nothing more comes: it hands bytes on in the
+ * background. */
+static void drain(int pty, char *out, size_t max)
+{
+	struct pollfd readable = { .fd = pty, .events = POLLIN };
+	size_t n = 0;
+	ssize_t got;
+
+	while (n < max && poll(&readable, 1, 500) == 1 &&
+	       (got = read(pty, out + n, max - n)) > 0)
+		n += (size_t)got;
+	out[n < max ? n : max - 1] = '\0';
+}
+
+TEST(a_terminal_that_nobody_reads_is_not_waited_for_and_a_torn_line_is_ended)
+{
+	static char big[3000], out[1 << 20];
+	int pty = posix_openpt(O_RDWR | O_NOCTTY), tty, i;
+	const char *p;
+
+	CHECK(pty >= 0);
+	CHECK_INT(grantpt(pty), 0);
+	CHECK_INT(unlockpt(pty), 0);
+	tty = open(ptsname(pty), O_RDWR | O_NOCTTY);
+	CHECK(tty >= 0);
+	fcntl(pty, F_SETFL, O_NONBLOCK);
+	memset(big, 'x', sizeof big - 1);
+	divert();
+	dup2(tty, 2);
+	alarm(30);	/* a write that waits would wait for ever */
+	for (i = 0; i < 100; i++)
+		log_event(LOG_INFO, "flood", "x", big, NULL);
+	alarm(0);
+	drain(pty, out, sizeof out);
+	log_event(LOG_INFO, "after", NULL);
+	drain(pty, out, sizeof out);
+	restore();
+	close(tty);
+	close(pty);
+	CHECK(log_dropped > 0);
+	CHECK(log_dropped < 100);
+	p = strstr(out, "info after\r\n");
+	CHECK(p);
+	CHECK(p - out >= 27 && p[-26] == '\n');	/* before the time */
 }
 
 TEST(others_on_the_same_pipe_stay_blocking)

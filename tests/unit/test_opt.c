@@ -103,6 +103,7 @@ TEST(nearest_stays_silent_when_nothing_is_near)
 	char big[200];
 
 	CHECK_STR(nearest("zebra", names), NULL);
+	CHECK_STR(nearest("prunes", names), NULL);
 	CHECK_STR(nearest("", names), NULL);
 	CHECK_STR(nearest("x", names), NULL);
 	CHECK_STR(nearest("metrics", none), NULL);
@@ -119,7 +120,10 @@ static struct strs list;
 static bool given;
 
 static const struct opt inner[] = {
-	FLAG('v', "verbose", &flag, "say more"), { 0 }
+	FLAG('v', "verbose", &flag, "say more"),
+	FLAG(0, "talk", &flag, "say more than any one could say in one line, "
+	     "so that it takes two lines"),
+	{ 0 }
 };
 static const struct opt middle[] = { MORE(inner), { 0 } };
 static const struct opt rows[] = {
@@ -183,7 +187,7 @@ TEST(rows_of_tables_within_tables_are_walked_in_order)
 	while ((o = opt_next(&it)))
 		snprintf(all + strlen(all), sizeof all - strlen(all), "%s ",
 			 o->name ? o->name : "-");
-	CHECK_STR(all, "on no-head number time size word verbose - choice any "
+	CHECK_STR(all, "on no-head number time size word verbose talk - choice any "
 		  "list ");
 }
 
@@ -391,6 +395,8 @@ TEST(help_is_aligned_and_ends_before_column_80)
 	CHECK(strstr(said, "\n  -n, --number N       a number"));
 	CHECK(strstr(said, "\n      --choice a|bc|d  one of them"));
 	CHECK(strstr(said, "\nMore:\n"));
+	CHECK(strstr(said, "in one line, so that it\n"
+		     "                       takes two lines\n"));
 }
 
 /* The same with other operand words. */
@@ -488,6 +494,7 @@ TEST(values_complete_after_their_option_and_inside_the_word)
 {
 	CHECK_STR(completes("--choice _"), "a\nbc\nd\n");
 	CHECK_STR(completes("--choice b"), "bc\n");
+	CHECK_STR(completes("--choice bc|d"), "");
 	CHECK_STR(completes("--choice=b"), "--choice=bc\n");
 	CHECK_STR(completes("--any _"), "all\n@FILE\n");
 	CHECK_STR(completes("--any=x"), "@FILE\n");
