@@ -1,4 +1,4 @@
-/* conn.h - the inside of a serving connection, for server.c and relay.c only
+/* conn.h - the inside of a serving connection, for common/io only
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CONN_H
@@ -23,7 +23,8 @@ void pend_drop(struct pend *q, size_t n);
 
 enum {
 	SCRATCH  = 64 << 10,	/* bytes read at once */
-	PEND_MAX = 16 << 20	/* bytes one queue may hold: a whole local answer */
+	PEND_MAX = 16 << 20,	/* bytes one queue may hold: a whole local answer */
+	DRAIN_MAX = 64 << 10	/* unread request body skipped, bytes */
 };
 
 enum phase {
@@ -81,6 +82,14 @@ char **conn_block(struct conn *c);
 void conn_done(struct conn *c, bool whole);
 void conn_run(struct conn *c);
 void conn_drop(struct conn *c);		/* now, without another byte */
+void conn_reset(struct conn *c);	/* likewise, by RST */
+
+/* For accept.c: a slot (NULL: out of memory), its start on a descriptor (0 or
+ * -1), and giving it back unstarted. conn_init before all, 0 or -1. */
+int  conn_init(void);
+struct conn *conn_new(struct listener *l);
+int  conn_start(struct conn *c, int fd);
+void conn_free(struct task *t);		/* of the slot's .task */
 
 /* writev into fd, the rest into q. Short writes clear *wr and ask w for
  * READY_OUT. A long rest that stands in *block is not copied: q takes the

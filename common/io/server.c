@@ -1,60 +1,32 @@
 /* server.c - the serving side of HTTP/1.1
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "conn.h"
-#include "json.h"
-#include "log.h"
 #include "peers.h"
 
 enum {
 	SLAB        = 64,	/* connections allocated at once */
-	ACCEPTS     = 64,	/* taken from a listener per turn */
-	BACKLOG     = 4096,
-	PARK_MS     = 100,	/* a listener rests when descriptors run out */
 	FIN_MS      = 250,	/* a client that sent FIN still gets this long */
-	LINGER_MS   = 2000,
-	DRAIN_MAX   = 64 << 10,	/* unread request body skipped, bytes */
-	EXTRA_MAX   = 1024,
-	HEAD_OUT    = 2048
+	LINGER_MS   = 2000
 };
 
 static char *scratch;		/* what clients sent; a block */
 static struct conn *free_conns;
 static struct conn **slabs;
 static int slabs_n;
-static int reserve_fd = -1;	/* given up to answer when no other is left */
 
 static void exchange_over(struct conn *c);
 static void conn_on(struct watch *w, unsigned ready);
 
-const char *http_date(void)
-{
-	static char text[CLOCK_TEXT];
-	static int64_t at = -1;
-	int64_t sec = clock_wall_ms() / 1000;
-
-	if (sec != at) {
-		at = sec;
-		clock_http(sec * 1000, text);
-	}
-	return text;
-}
-
 /* ---- slots ---- */
 
-static struct conn *conn_new(void)
+struct conn *conn_new(struct listener *l)
 {
 	struct conn *c, *slab, **more;
 
@@ -78,10 +50,16 @@ static struct conn *conn_new(void)
 	free_conns = c->next;
 	memset(c, 0, sizeof *c);
 	c->watch.fd = -1;
+	c->listener = l;
+	c->x.server = l->server;
+	c->x.listener = l;
+	c->x.conn = c;
+	c->wr = true;
+	c->fresh = true;
 	return c;
 }
 
-static void conn_free(struct task *t)
+void conn_free(struct task *t)
 {
 	struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, task));
 
@@ -200,11 +178,12 @@ static void finish(struct conn *c)
 	deadline(c, pend_n(&c->out) ? l->write_ms : l->idle_ms);
 }
 
-static void reset_on_close(struct conn *c)
+void conn_reset(struct conn *c)
 {
 	struct linger hard = { 1, 0 };
 
 	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+	conn_close(c);
 }
 
 static void resume(struct task *t)
@@ -222,7 +201,7 @@ void conn_done(struct conn *c, bool whole)
 		/* a body that ends with the connection looks complete after
 		 * a FIN: only a reset says that it is not */
 		if (c->close_delimited)
-			reset_on_close(c);
+			conn_reset(c);
 		conn_close(c);
 		return;
 	}
@@ -231,199 +210,6 @@ void conn_done(struct conn *c, bool whole)
 	finish(c);
 	if (!c->running)
 		task_later(&c->task, resume);
-}
-
-/* ---- answers ---- */
-
-void reply_header(struct exchange *x, const char *fmt, ...)
-{
-	char line[EXTRA_MAX];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof line - 2, fmt, ap);
-	va_end(ap);
-	if (n < 0 || n >= (int)sizeof line - 2 ||
-	    pend_n(&x->conn->extra) + (size_t)n + 2 > EXTRA_MAX)
-		return;
-	line[n] = '\r';
-	line[n + 1] = '\n';
-	pend_add(&x->conn->extra, line, (size_t)n + 2);
-}
-
-/* What the client still sends of its body decides whether the connection can
- * be used again. */
-static void decide_keep(struct conn *c)
-{
-	if (c->body == BODY_NONE)
-		return;
-	if (c->body != BODY_LENGTH || c->left > DRAIN_MAX || c->expect)
-		c->keep = false;
-}
-
-static size_t head_text(struct conn *c, char *out, int status,
-			const char *type, int64_t length)
-{
-	size_t n;
-
-	decide_keep(c);
-	if (c->listener->server->draining)
-		c->keep = false;
-	n = (size_t)snprintf(out, HEAD_OUT, "HTTP/1.1 %d %s\r\nDate: %s\r\n",
-			     status, http_reason(status), http_date());
-	if (type)
-		n += (size_t)snprintf(out + n, HEAD_OUT - n,
-				      "Content-Type: %s\r\n", type);
-	if (length >= 0 && status >= 200 && status != 204 && status != 304)
-		n += (size_t)snprintf(out + n, HEAD_OUT - n,
-				      "Content-Length: %lld\r\n",
-				      (long long)length);
-	if (c->chunked_out)
-		n += (size_t)snprintf(out + n, HEAD_OUT - n,
-				      "Transfer-Encoding: chunked\r\n");
-	if (!c->keep)
-		n += (size_t)snprintf(out + n, HEAD_OUT - n,
-				      "Connection: close\r\n");
-	else if (c->minor0)
-		n += (size_t)snprintf(out + n, HEAD_OUT - n,
-				      "Connection: keep-alive\r\n");
-	if (pend_n(&c->extra) && n + pend_n(&c->extra) + 2 < HEAD_OUT) {
-		memcpy(out + n, c->extra.p + c->extra.off, pend_n(&c->extra));
-		n += pend_n(&c->extra);
-	}
-	memcpy(out + n, "\r\n", 2);
-	return n + 2;
-}
-
-static bool no_body(const struct conn *c, int status)
-{
-	return c->head_only || status == 204 || status == 304;
-}
-
-void reply(struct exchange *x, int status, const char *type, const void *p, size_t n)
-{
-	struct conn *c = x->conn;
-	char head[HEAD_OUT];
-	struct iovec iov[2];
-
-	if (c->dead || !c->owed || c->started)
-		return;
-	c->started = true;
-	x->status = status;
-	iov[0].iov_base = head;
-	iov[0].iov_len = head_text(c, head, status, type, (int64_t)n);
-	iov[1].iov_base = (void *)(uintptr_t)p;
-	iov[1].iov_len = no_body(c, status) ? 0 : n;
-	x->bytes_out = iov[1].iov_len;
-	if (conn_writev(c, iov, iov[1].iov_len ? 2 : 1, NULL) < 0)
-		return;
-	conn_done(c, true);
-}
-
-void reply_static(struct exchange *x, int status, const char *type,
-		  const void *p, size_t n)
-{
-	reply(x, status, type, p, n);
-}
-
-void reply_detail(struct exchange *x, int status, const char *fmt, ...)
-{
-	struct buf text = BUF(4096), json = BUF(32768);
-	char line[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof line, fmt, ap);
-	va_end(ap);
-	buf_puts(&text, line);
-	buf_puts(&json, "{\"detail\":");
-	json_put(&json, text.p ? text.p : "", text.len);
-	buf_puts(&json, "}");
-	reply(x, status, "application/json", json.p, json.len);
-	buf_free(&text);
-	buf_free(&json);
-}
-
-void reply_start(struct exchange *x, int status, const char *type, int64_t length)
-{
-	struct conn *c = x->conn;
-	char head[HEAD_OUT];
-	struct iovec iov;
-
-	if (c->dead || !c->owed || c->started)
-		return;
-	c->started = true;
-	x->status = status;
-	c->phase = ANSWER;
-	if (length < 0 && !no_body(c, status)) {
-		c->chunked_out = !c->minor0;
-		c->close_delimited = c->minor0;
-		c->keep = c->keep && c->chunked_out;
-	}
-	iov.iov_base = head;
-	iov.iov_len = head_text(c, head, status, type, length);
-	conn_writev(c, &iov, 1, NULL);
-}
-
-long reply_write(struct exchange *x, const void *p, size_t n)
-{
-	struct conn *c = x->conn;
-	char size[24];
-	struct iovec iov[3] = {
-		{ size, 0 }, { (void *)(uintptr_t)p, n }, { (char *)"\r\n", 2 }
-	};
-
-	if (c->dead || !c->owed)
-		return -1;
-	if (n == 0 || no_body(c, x->status))
-		return (long)pend_n(&c->out);
-	x->bytes_out += n;
-	if (c->chunked_out) {
-		iov[0].iov_len = (size_t)snprintf(size, sizeof size, "%zx\r\n", n);
-		if (conn_writev(c, iov, 3, NULL) < 0)
-			return -1;
-	} else if (conn_writev(c, iov + 1, 1, NULL) < 0) {
-		return -1;
-	}
-	return (long)pend_n(&c->out);
-}
-
-void reply_room(struct exchange *x, void (*on_room)(struct exchange *))
-{
-	x->conn->on_room = on_room;
-}
-
-void reply_end(struct exchange *x)
-{
-	struct conn *c = x->conn;
-	struct iovec iov = { (char *)"0\r\n\r\n", 5 };
-
-	if (c->dead || !c->owed)
-		return;
-	c->on_room = NULL;
-	if (c->chunked_out && conn_writev(c, &iov, 1, NULL) < 0)
-		return;
-	conn_done(c, true);
-}
-
-void reply_raw(struct exchange *x, const void *p, size_t n, bool reset)
-{
-	struct conn *c = x->conn;
-	struct iovec iov = { (void *)(uintptr_t)p, n };
-
-	if (c->dead || !c->owed)
-		return;
-	c->keep = false;
-	c->started = true;
-	if (n && conn_writev(c, &iov, 1, NULL) < 0)
-		return;
-	if (reset) {
-		reset_on_close(c);
-		conn_close(c);
-		return;
-	}
-	conn_done(c, true);
 }
 
 /* ---- reading ---- */
@@ -865,230 +651,26 @@ static void conn_timer(struct timer *t)
 	}
 }
 
-/* ---- accepting ---- */
-
-static void remember_peer(struct conn *c, const struct sockaddr_storage *ss)
+int conn_init(void)
 {
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)ss;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)ss;
-
-	if (ss->ss_family == AF_INET) {
-		c->peer[10] = c->peer[11] = 0xff;
-		memcpy(c->peer + 12, &v4->sin_addr, 4);
-	} else if (ss->ss_family == AF_INET6) {
-		memcpy(c->peer, &v6->sin6_addr, 16);
-	}
+	if (!scratch)
+		scratch = block_get();
+	return scratch ? 0 : -1;
 }
 
-/* inet_ntop goes through printf: too slow for every request. */
-static const char *dotted(const unsigned char *p, char *out)
+int conn_start(struct conn *c, int fd)
 {
-	char *at = out;
+	struct server *s = c->listener->server;
 
-	for (int i = 0; i < 4; i++) {
-		if (p[i] >= 100)
-			*at++ = (char)('0' + p[i] / 100);
-		if (p[i] >= 10)
-			*at++ = (char)('0' + p[i] / 10 % 10);
-		*at++ = (char)('0' + p[i] % 10);
-		*at++ = '.';
-	}
-	at[-1] = '\0';
-	return out;
-}
-
-const char *exchange_peer(const struct exchange *x)
-{
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-	static const unsigned char none[16];
-	static char text[INET6_ADDRSTRLEN];
-	const unsigned char *p = x->conn->peer;
-
-	if (memcmp(p, none, 16) == 0)
-		return "unix";
-	if (memcmp(p, mapped, 12) == 0)
-		return dotted(p + 12, text);
-	return inet_ntop(AF_INET6, p, text, sizeof text);
-}
-
-static void too_many(struct server *s, int fd, bool address)
-{
-	static const char busy[] =
-		"HTTP/1.1 503 Service Unavailable\r\n"
-		"Content-Type: application/json\r\nContent-Length: 33\r\n"
-		"Retry-After: 1\r\nConnection: close\r\n\r\n"
-		"{\"detail\":\"too many connections\"}";
-	static const char greedy[] =
-		"HTTP/1.1 429 Too Many Requests\r\n"
-		"Content-Type: application/json\r\nContent-Length: 47\r\n"
-		"Retry-After: 1\r\nConnection: close\r\n\r\n"
-		"{\"detail\":\"too many connections of one client\"}";
-
-	s->refused++;
-	if ((address ? write(fd, greedy, sizeof greedy - 1)
-		     : write(fd, busy, sizeof busy - 1)) > 0) {
-		shutdown(fd, SHUT_WR);
-		/* what is unread at close would reset the answer away */
-		while (read(fd, scratch, SCRATCH) > 0)
-			;
-	}
-	close(fd);
-}
-
-static void open_reserve(void)
-{
-	if (reserve_fd < 0)
-		reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static void listener_on(struct watch *w, unsigned ready);
-
-static void unpark(struct timer *t)
-{
-	struct listener *l = (struct listener *)((char *)t - offsetof(struct listener, timer));
-	int fd = l->watch.fd < 0 ? -l->watch.fd - 2 : -1;
-
-	open_reserve();
-	if (fd >= 0 && watch_add_level(&l->watch, fd, listener_on) < 0) {
-		l->watch.fd = -fd - 2;
-		timer_set(t, loop_now() + PARK_MS, unpark);
-	}
-}
-
-/* Out of descriptors: answer one with the reserve, then rest. */
-static void shortage(struct listener *l)
-{
-	int fd, listening = l->watch.fd;
-
-	if (reserve_fd >= 0) {
-		close(reserve_fd);
-		reserve_fd = -1;
-		for (int i = 0; i < ACCEPTS; i++) {
-			fd = accept4(listening, NULL, NULL,
-				     SOCK_NONBLOCK | SOCK_CLOEXEC);
-			if (fd < 0)
-				break;
-			too_many(l->server, fd, false);
-		}
-		open_reserve();
-	}
-	watch_del(&l->watch);
-	l->watch.fd = -listening - 2;	/* kept for unpark() */
-	timer_set(&l->timer, loop_now() + PARK_MS, unpark);
-}
-
-/* Counts the connection for its address; false: it has enough. */
-static bool one_more(struct conn *c)
-{
-	long limit = c->listener->server->limits->per_address;
-
-	if (!limit || c->listener->addr.kind == ADDR_UNIX)
-		return true;
-	c->counted = true;
-	if (peers_add(c->peer) <= limit)
-		return true;
-	peers_drop(c->peer);
-	return false;
-}
-
-static void welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
-{
-	struct server *s = l->server;
-	struct conn *c = s->open < s->limits->connections ? conn_new() : NULL;
-
-	if (!c) {
-		too_many(s, fd, false);
-		return;
-	}
-	c->listener = l;
-	c->x.server = s;
-	c->x.listener = l;
-	c->x.conn = c;
-	c->wr = true;
-	c->fresh = true;
-	remember_peer(c, ss);
-	if (!one_more(c)) {
-		too_many(s, fd, true);
-		conn_free(&c->task);
-		return;
-	}
-	if (watch_add_quiet(&c->watch, fd, conn_on) < 0) {
-		if (c->counted)
-			peers_drop(c->peer);
-		close(fd);
-		conn_free(&c->task);
-		return;
-	}
+	if (watch_add_quiet(&c->watch, fd, conn_on) < 0)
+		return -1;
 	s->open++;
 	s->accepted++;
 	deadline(c, s->limits->head_ms);
-}
-
-static void listener_on(struct watch *w, unsigned ready)
-{
-	struct listener *l = (struct listener *)w;
-	struct sockaddr_storage ss;
-	socklen_t len;
-	int fd;
-
-	(void)ready;
-	for (int i = 0; i < ACCEPTS && w->fd >= 0; i++) {
-		len = sizeof ss;
-		ss.ss_family = AF_UNSPEC;
-		fd = accept4(w->fd, (struct sockaddr *)&ss, &len,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
-			welcome(l, fd, &ss);
-		else if (errno == EMFILE || errno == ENFILE ||
-			 errno == ENOBUFS || errno == ENOMEM)
-			shortage(l);
-		else if (errno != EINTR && errno != ECONNABORTED)
-			break;
-	}
-}
-
-int server_listen_fd(struct server *s, struct listener *l, int fd)
-{
-	memset(l, 0, sizeof *l);
-	l->server = s;
-	net_bound(fd, &l->addr);
-	l->trusted = addr_loopback(&l->addr);
-	signal(SIGPIPE, SIG_IGN);
-	open_reserve();
-	if (!scratch)
-		scratch = block_get();
-	if (!scratch || watch_add_level(&l->watch, fd, listener_on) < 0) {
-		close(fd);
-		return -1;
-	}
 	return 0;
 }
 
-int server_listen(struct server *s, struct listener *l, const struct addr *a)
-{
-	int fd = net_listen(a, BACKLOG);
-
-	if (fd < 0)
-		return -1;
-	return server_listen_fd(s, l, fd);
-}
-
-void server_unlisten(struct listener *l)
-{
-	int fd = l->watch.fd;
-
-	timer_stop(&l->timer);
-	if (fd == -1)
-		return;
-	if (fd < -1)
-		fd = -fd - 2;
-	else
-		watch_del(&l->watch);
-	l->watch.fd = -1;
-	close(fd);
-	if (l->addr.kind == ADDR_UNIX)
-		unlink(l->addr.host);
-}
+/* ---- the end ---- */
 
 static struct timer grace;
 static struct server *grace_server;
