@@ -85,7 +85,8 @@ struct bounds {
 	double le[20];
 };
 /* tiny: 0.01 ms doubling; secs, millis, speed, share, minutes as LMCache has them */
-extern const struct bounds tiny, secs, millis, speed, share, minutes, gigabytes, ages;
+extern const struct bounds le_tiny, le_secs, le_millis, le_speed, le_share,
+	le_minutes, le_gigabytes, le_ages;
 extern const struct bounds *const hist_bounds[HISTOGRAMS];
 
 struct hist {
@@ -275,15 +276,15 @@ void store_tokens(struct sim *s, int64_t from, int64_t n);
 
 /* --- Python's way of writing -------------------------------------------- */
 
-void py_float(struct buf *b, double v);		/* repr: 0.1 1e-05 inf */
-void py_json_float(struct buf *b, double v);	/* Infinity, NaN */
-void prom_float(struct buf *b, double v);	/* prometheus_client: 1.5e+09 */
+void py_put_float(struct buf *b, double v);		/* repr: 0.1 1e-05 inf */
+void py_put_json_float(struct buf *b, double v);	/* Infinity, NaN */
+void prom_put_float(struct buf *b, double v);	/* prometheus_client: 1.5e+09 */
 /* Appends compact JSON in json.dumps(indent=2) form, all ASCII. */
-void py_indent(struct buf *b, const char *p, size_t n);
+void py_put_indented(struct buf *b, const char *p, size_t n);
 /* One value of a parsed document, compact and with plain UTF-8. Returns false
  * when FastAPI's JSONResponse could not write it (NaN, a lone surrogate). */
-bool py_value(struct buf *b, const struct json *j, jv v);
-void py_string(struct buf *b, const char *s);	/* a Python repr: 'x' */
+bool py_put_value(struct buf *b, const struct json *j, jv v);
+void py_put_utf8(struct buf *b, uint32_t c);
 
 /* --- configuration ------------------------------------------------------ */
 

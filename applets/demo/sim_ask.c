@@ -198,7 +198,7 @@ void say_json(struct ask *a, int status, enum style style, struct buf *b)
 	const struct buf *out = b;
 
 	if (style != COMPACT && !b->bad) {
-		py_indent(&wide, b->p, b->len);
+		py_put_indented(&wide, b->p, b->len);
 		out = &wide;
 	}
 	if (out->bad || b->bad)

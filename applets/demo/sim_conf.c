@@ -160,16 +160,6 @@ void conf_get(struct ask *a)
 
 /* --- POST --------------------------------------------------------------------- */
 
-static void put_utf8(struct buf *b, uint32_t c)
-{
-	int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-	static const uint8_t lead[] = { 0, 0xc0, 0xe0, 0xf0 };
-
-	buf_putc(b, (char)(lead[more] | c >> 6 * more));
-	while (more--)
-		buf_putc(b, (char)(0x80 | (c >> 6 * more & 0x3f)));
-}
-
 /* json.loads() takes UTF-16 too and tells it by its zero bytes. A lone
  * surrogate comes out as bytes that the parser refuses. */
 static void from_utf16(struct buf *b, const unsigned char *p, size_t n, bool big)
@@ -186,7 +176,7 @@ static void from_utf16(struct buf *b, const unsigned char *p, size_t n, bool big
 				i += 2;
 			}
 		}
-		put_utf8(b, c);
+		py_put_utf8(b, c);
 	}
 }
 
@@ -230,7 +220,7 @@ static int extra_config(struct buf *value, const struct json *j, jv v, bool *goo
 	if (!inner_text.bad && inner_text.len &&
 	    json_parse(&inner, inner_text.p, inner_text.len, CONF_VALUE,
 		       JSON_INF | JSON_SURROGATE, &e) == 0) {
-		*good &= py_value(value, &inner, 0);
+		*good &= py_put_value(value, &inner, 0);
 		json_free(&inner);
 		r = 0;
 	}
@@ -253,7 +243,7 @@ static const char *set_one(struct sim *s, const struct json *j, jv v, struct buf
 		if (extra_config(value, j, v, good) < 0)
 			return "Failed to set config value";
 	} else {
-		*good &= py_value(value, j, v);
+		*good &= py_put_value(value, j, v);
 	}
 	if (value->bad)
 		return "Failed to set config value";
@@ -266,7 +256,7 @@ static void put_pair(struct buf *out, const struct json *j, jv v, const char *va
 {
 	if (out->len)
 		buf_putc(out, ',');
-	*good &= py_value(out, j, json_key(j, v));
+	*good &= py_put_value(out, j, json_key(j, v));
 	buf_putc(out, ':');
 	buf_puts(out, value);
 }

@@ -181,7 +181,7 @@ static void statistics_reset(struct ask *a)
 static void key_float(struct buf *b, const char *key, double v)
 {
 	buf_printf(b, "%s\"%s\":", b->p[b->len - 1] == '{' ? "" : ",", key);
-	py_json_float(b, v);
+	py_put_json_float(b, v);
 }
 
 static void put_bloom(struct buf *b, uint64_t unique)

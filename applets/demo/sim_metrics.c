@@ -54,7 +54,7 @@ static void sample(struct buf *b, const char *name, const char *suffix,
 		buf_putc(b, '}');
 	}
 	buf_putc(b, ' ');
-	prom_float(b, v);
+	prom_put_float(b, v);
 	buf_putc(b, '\n');
 }
 
@@ -76,11 +76,11 @@ static void buckets(struct buf *b, const char *name, const char *labels,
 		sum += h->in[i];
 		buf_printf(b, "%s_bucket{le=\"", name);
 		if (i < bounds->n)
-			prom_float(b, bounds->le[i]);
+			prom_put_float(b, bounds->le[i]);
 		else
 			buf_puts(b, "+Inf");
 		buf_printf(b, "\"%s%s} ", *labels ? "," : "", labels);
-		prom_float(b, (double)sum);
+		prom_put_float(b, (double)sum);
 		buf_putc(b, '\n');
 	}
 	sample(b, name, "_count", labels, (double)h->count);

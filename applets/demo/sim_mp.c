@@ -196,7 +196,7 @@ static void quota_put(struct ask *a)
 	q->limit = limit;
 	put_salt(&b, q->salt);
 	buf_puts(&b, ",\"limit_gb\":");
-	py_json_float(&b, limit);
+	py_put_json_float(&b, limit);
 	buf_puts(&b, ",\"status\":\"ok\"}");
 	say_json(a, 200, COMPACT, &b);
 }
@@ -204,9 +204,9 @@ static void quota_put(struct ask *a)
 static void put_use(struct buf *b, const struct sim *s, const char *salt, double limit)
 {
 	buf_puts(b, "\"limit_gb\":");
-	py_json_float(b, limit);
+	py_put_json_float(b, limit);
 	buf_puts(b, ",\"current_usage_gb\":");
-	py_json_float(b, salt_use(s, salt));
+	py_put_json_float(b, salt_use(s, salt));
 }
 
 static void quota_get(struct ask *a)

@@ -65,7 +65,7 @@ static void scientific(struct buf *b, const char *d, int n, int exp)
 	buf_printf(b, "e%c%02d", exp < 0 ? '-' : '+', abs(exp));
 }
 
-void py_float(struct buf *b, double v)
+void py_put_float(struct buf *b, double v)
 {
 	char d[40];
 	int n, exp;
@@ -90,19 +90,19 @@ void py_float(struct buf *b, double v)
 	}
 }
 
-void py_json_float(struct buf *b, double v)
+void py_put_json_float(struct buf *b, double v)
 {
 	if (isnan(v))
 		buf_puts(b, "NaN");
 	else if (isinf(v))
 		buf_puts(b, v < 0 ? "-Infinity" : "Infinity");
 	else
-		py_float(b, v);
+		py_put_float(b, v);
 }
 
 /* Whole parts of more than six digits get an exponent, as in Go; and its
  * exponent has a 0 in front even when it has two digits. */
-void prom_float(struct buf *b, double v)
+void prom_put_float(struct buf *b, double v)
 {
 	char d[40];
 	int n, exp;
@@ -113,7 +113,7 @@ void prom_float(struct buf *b, double v)
 		if (v >= 0 && v == floor(v))
 			buf_printf(b, "%ld.0", (long)v);
 		else
-			py_float(b, v);
+			py_put_float(b, v);
 	} else {
 		n = digits(v, d, &exp);
 		if (exp >= 16) {
@@ -127,28 +127,6 @@ void prom_float(struct buf *b, double v)
 		}
 		buf_printf(b, "e+0%d", exp);
 	}
-}
-
-void py_string(struct buf *b, const char *s)
-{
-	char quote = strchr(s, '\'') && !strchr(s, '"') ? '"' : '\'';
-
-	buf_putc(b, quote);
-	for (; *s; s++) {
-		if (*s == '\n')
-			buf_puts(b, "\\n");
-		else if (*s == '\r')
-			buf_puts(b, "\\r");
-		else if (*s == '\t')
-			buf_puts(b, "\\t");
-		else if ((unsigned char)*s < ' ')
-			buf_printf(b, "\\x%02x", (unsigned char)*s);
-		else if (*s == quote || *s == '\\')
-			buf_printf(b, "\\%c", *s);
-		else
-			buf_putc(b, *s);
-	}
-	buf_putc(b, quote);
 }
 
 /* --- json.dumps(indent=2) -------------------------------------------------- */
@@ -199,7 +177,7 @@ static void new_line(struct buf *b, int depth)
 		buf_puts(b, "  ");
 }
 
-void py_indent(struct buf *b, const char *p, size_t n)
+void py_put_indented(struct buf *b, const char *p, size_t n)
 {
 	int depth = 0;
 	size_t i = 0;
@@ -245,40 +223,49 @@ static uint32_t hex4(const char *p)
 	return c;
 }
 
-static void utf8(struct buf *b, uint32_t c)
+void py_put_utf8(struct buf *b, uint32_t c)
 {
-	int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-
-	buf_putc(b, (char)((more == 1 ? 0xc0 : more == 2 ? 0xe0 : 0xf0) | c >> 6 * more));
-	while (more--)
-		buf_putc(b, (char)(0x80 | (c >> 6 * more & 0x3f)));
+	if (c < 0x80) {
+		buf_putc(b, (char)c);
+		return;
+	}
+	if (c < 0x800) {
+		buf_putc(b, (char)(0xc0 | c >> 6));
+	} else {
+		if (c < 0x10000) {
+			buf_putc(b, (char)(0xe0 | c >> 12));
+		} else {
+			buf_putc(b, (char)(0xf0 | c >> 18));
+			buf_putc(b, (char)(0x80 | (c >> 12 & 0x3f)));
+		}
+		buf_putc(b, (char)(0x80 | (c >> 6 & 0x3f)));
+	}
+	buf_putc(b, (char)(0x80 | (c & 0x3f)));
 }
 
 /* One \uXXXX (or a pair) at p: bytes used; *lone when half of a pair. */
 static size_t unescape(struct buf *b, const char *p, size_t n, bool *lone)
 {
+	static const char from[] = "\b\f\n\r\t\"\\", to[] = "bfnrt\"\\";
 	uint32_t c = hex4(p + 2), low;
+	const char *known = c && c < 0x80 ? strchr(from, (int)c) : NULL;
 
 	if (c >= 0xd800 && c < 0xdc00 && n >= 12 && p[6] == '\\' && p[7] == 'u') {
 		low = hex4(p + 8);
 		if (low >= 0xdc00 && low < 0xe000) {
-			utf8(b, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+			py_put_utf8(b, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
 			return 12;
 		}
 	}
 	if (c >= 0xd800 && c < 0xe000) {
 		*lone = true;
 		buf_printf(b, "\\u%04x", (unsigned)c);
-	} else if (c >= 0x80) {
-		utf8(b, c);
-	} else if (c == '"' || c == '\\') {
-		buf_printf(b, "\\%c", (char)c);
-	} else if (c < ' ' && strchr("\b\f\n\r\t", (int)c) && c) {
-		buf_printf(b, "\\%c", "btn\0fr"[c - 8]);
+	} else if (known) {
+		buf_printf(b, "\\%c", to[known - from]);
 	} else if (c < ' ') {
 		buf_printf(b, "\\u%04x", (unsigned)c);
 	} else {
-		buf_putc(b, (char)c);
+		py_put_utf8(b, c);
 	}
 	return 6;
 }
@@ -324,11 +311,11 @@ static bool number(struct buf *b, const char *p, size_t n)
 	memcpy(text, p, n);
 	text[n] = '\0';
 	v = strtod(text, NULL);
-	py_json_float(b, v);
+	py_put_json_float(b, v);
 	return isfinite(v);
 }
 
-bool py_value(struct buf *b, const struct json *j, jv v)
+bool py_put_value(struct buf *b, const struct json *j, jv v)
 {
 	enum json_type type = json_type(j, v);
 	bool good = true, first = true;
@@ -343,10 +330,10 @@ bool py_value(struct buf *b, const struct json *j, jv v)
 				buf_putc(b, ',');
 			first = false;
 			if (type == JSON_OBJECT) {
-				good &= py_value(b, j, json_key(j, k));
+				good &= py_put_value(b, j, json_key(j, k));
 				buf_putc(b, ':');
 			}
-			good &= py_value(b, j, k);
+			good &= py_put_value(b, j, k);
 		}
 		buf_putc(b, type == JSON_ARRAY ? ']' : '}');
 		return good;

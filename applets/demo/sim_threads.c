@@ -140,7 +140,7 @@ const struct periodic periodics[] = {
 static void put_number(struct buf *b, const char *key, double v)
 {
 	buf_printf(b, ",\"%s\":", key);
-	py_json_float(b, v);
+	py_put_json_float(b, v);
 }
 
 static void put_periodic(struct buf *b, const struct sim *s, const struct periodic *p, double now)
@@ -164,7 +164,7 @@ static void put_periodic(struct buf *b, const struct sim *s, const struct period
 	put_number(b, "last_run_ago", now - last);
 	buf_printf(b, ",\"total_runs\":%ld,\"failed_runs\":0,\"success_rate\":100.0,"
 		   "\"last_summary\":{\"timestamp\":", runs);
-	py_json_float(b, last);
+	py_put_json_float(b, last);
 	put_number(b, "duration_ms", took);
 	buf_printf(b, ",\"success\":true,\"message\":\"%s\",\"extra_info\":{%s}}}",
 		   p->message, p->extra);

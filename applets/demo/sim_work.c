@@ -20,32 +20,32 @@ enum {
 };
 
 const struct bounds
-tiny = { 20, { 1e-05, 2e-05, 4e-05, 8e-05, 0.00016, 0.00032, 0.00064, 0.00128,
+le_tiny = { 20, { 1e-05, 2e-05, 4e-05, 8e-05, 0.00016, 0.00032, 0.00064, 0.00128,
 	0.00256, 0.00512, 0.01024, 0.02048, 0.04096, 0.08192, 0.16384, 0.32768,
 	0.65536, 1.31072, 2.62144, 5.24288 } },
-secs = { 16, { 0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
+le_secs = { 16, { 0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
 	1, 2.5, 5, 7.5, 10 } },
-millis = { 16, { 1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500, 5000,
+le_millis = { 16, { 1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500, 5000,
 	7500, 10000 } },
-speed = { 15, { 1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384,
+le_speed = { 15, { 1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384,
 	32768, 65536 } },
-share = { 10, { 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1 } },
-minutes = { 15, { 0, 1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500,
+le_share = { 10, { 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1 } },
+le_minutes = { 15, { 0, 1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500,
 	5000 } },
-gigabytes = { 10, { 0.5, 1, 2, 4, 8, 12, 16, 24, 32, 64 } },
-ages = { 10, { 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600 } };
+le_gigabytes = { 10, { 0.5, 1, 2, 4, 8, 12, 16, 24, 32, 64 } },
+le_ages = { 10, { 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600 } };
 
 const struct bounds *const hist_bounds[HISTOGRAMS] = {
 #define COUNTER(id, roles, help)
 #define GAUGE(id, roles, help)
-#define HISTOGRAM(id, roles, bounds, help) [H_##id] = &bounds,
+#define HISTOGRAM(id, roles, bounds, help) [H_##id] = &le_##bounds,
 #include "families.def"
 #undef COUNTER
 #undef GAUGE
 #undef HISTOGRAM
-	[H_mp_lifetime]    = &ages,
-	[H_mp_store_speed] = &gigabytes,
-	[H_mp_load_speed]  = &gigabytes,
+	[H_mp_lifetime]    = &le_ages,
+	[H_mp_store_speed] = &le_gigabytes,
+	[H_mp_load_speed]  = &le_gigabytes,
 };
 
 /* splitmix64's finisher: every bit of the result depends on every bit given */

@@ -185,34 +185,34 @@ static const char *written(void (*put)(struct buf *, double), double v)
 
 TEST(floats_are_written_as_python_does)
 {
-	CHECK_STR(written(py_float, 0.1), "0.1");
-	CHECK_STR(written(py_float, 1), "1.0");
-	CHECK_STR(written(py_float, 0), "0.0");
-	CHECK_STR(written(py_float, -0.0), "-0.0");
-	CHECK_STR(written(py_float, 1e-05), "1e-05");
-	CHECK_STR(written(py_float, 0.0001), "0.0001");
-	CHECK_STR(written(py_float, 1e16), "1e+16");
-	CHECK_STR(written(py_float, 1.5e300), "1.5e+300");
-	CHECK_STR(written(py_float, 123456789012345680), "1.2345678901234568e+17");
-	CHECK_STR(written(py_float, 1234567890123456), "1234567890123456.0");
-	CHECK_STR(written(py_float, 1.0 / 3), "0.3333333333333333");
-	CHECK_STR(written(py_float, 0.1 + 0.2), "0.30000000000000004");
-	CHECK_STR(written(py_float, -INFINITY), "-inf");
-	CHECK_STR(written(py_json_float, INFINITY), "Infinity");
-	CHECK_STR(written(py_json_float, NAN), "NaN");
+	CHECK_STR(written(py_put_float, 0.1), "0.1");
+	CHECK_STR(written(py_put_float, 1), "1.0");
+	CHECK_STR(written(py_put_float, 0), "0.0");
+	CHECK_STR(written(py_put_float, -0.0), "-0.0");
+	CHECK_STR(written(py_put_float, 1e-05), "1e-05");
+	CHECK_STR(written(py_put_float, 0.0001), "0.0001");
+	CHECK_STR(written(py_put_float, 1e16), "1e+16");
+	CHECK_STR(written(py_put_float, 1.5e300), "1.5e+300");
+	CHECK_STR(written(py_put_float, 123456789012345680), "1.2345678901234568e+17");
+	CHECK_STR(written(py_put_float, 1234567890123456), "1234567890123456.0");
+	CHECK_STR(written(py_put_float, 1.0 / 3), "0.3333333333333333");
+	CHECK_STR(written(py_put_float, 0.1 + 0.2), "0.30000000000000004");
+	CHECK_STR(written(py_put_float, -INFINITY), "-inf");
+	CHECK_STR(written(py_put_json_float, INFINITY), "Infinity");
+	CHECK_STR(written(py_put_json_float, NAN), "NaN");
 }
 
 TEST(samples_are_written_as_prometheus_client_does)
 {
-	CHECK_STR(written(prom_float, 389), "389.0");
-	CHECK_STR(written(prom_float, 999999), "999999.0");
-	CHECK_STR(written(prom_float, 1000000), "1e+06");
-	CHECK_STR(written(prom_float, 1610612736), "1.610612736e+09");
-	CHECK_STR(written(prom_float, 1795408188.8769283), "1.7954081888769283e+09");
-	CHECK_STR(written(prom_float, 43298848768), "4.3298848768e+010");
-	CHECK_STR(written(prom_float, 0.8125), "0.8125");
-	CHECK_STR(written(prom_float, 1e-05), "1e-05");
-	CHECK_STR(written(prom_float, INFINITY), "+Inf");
+	CHECK_STR(written(prom_put_float, 389), "389.0");
+	CHECK_STR(written(prom_put_float, 999999), "999999.0");
+	CHECK_STR(written(prom_put_float, 1000000), "1e+06");
+	CHECK_STR(written(prom_put_float, 1610612736), "1.610612736e+09");
+	CHECK_STR(written(prom_put_float, 1795408188.8769283), "1.7954081888769283e+09");
+	CHECK_STR(written(prom_put_float, 43298848768), "4.3298848768e+010");
+	CHECK_STR(written(prom_put_float, 0.8125), "0.8125");
+	CHECK_STR(written(prom_put_float, 1e-05), "1e-05");
+	CHECK_STR(written(prom_put_float, INFINITY), "+Inf");
 }
 
 static const char *indented(const char *json)
@@ -220,7 +220,7 @@ static const char *indented(const char *json)
 	static struct buf b = BUF(4096);
 
 	buf_reset(&b);
-	py_indent(&b, json, strlen(json));
+	py_put_indented(&b, json, strlen(json));
 	return b.p;
 }
 
@@ -243,7 +243,7 @@ static const char *value(const char *text, bool *good)
 	if (json_parse(&j, text, strlen(text), JSON_MAX, JSON_INF | JSON_SURROGATE, &e) < 0)
 		return e.what;
 	buf_reset(&b);
-	*good = py_value(&b, &j, 0);
+	*good = py_put_value(&b, &j, 0);
 	json_free(&j);
 	return b.p;
 }
