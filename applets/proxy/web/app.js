@@ -18,7 +18,10 @@ const MARKS_MAX = 2000;		/* highlighted places in one text */
 const PROBES = 4;		/* version requests under way at once */
 const ASK_MS = 20000;		/* patience with one answer */
 const LIST_MS = 5000;		/* between two looks at the list */
-const VERSION_MS = 60000;	/* a version is asked again after this */
+const PROBE_MS = 15000;		/* a node unheard of for so long is asked its version */
+const PROBE_EACH_MS = 50;	/* with many nodes: so long for each of them */
+const VERSION_MS = 60000;	/* versions are asked again after this in any case */
+const DRAW_MS = 200;
 const TOAST_MS = 6000;
 
 /* A tab: the paths to try (the next one on 404), the applet that asks the
@@ -42,7 +45,9 @@ const THEMES = ["auto", "light", "dark"];
 const LOCAL = "local_proxy";
 
 /* A JSON member whose name smells of a secret, and its string value. */
-const SECRET = /^(\s*"[^"\n]*(?:KEY|TOKEN|SECRET|PASS|CRED|AUTH|DSN)[^"\n]*": )"(?:[^"\\\n]|\\.)+"/gim;
+const SECRET = new RegExp(
+	/^(\s*"[^"\n]*(?:KEY|TOKEN|SECRET|PASS|CRED|AUTH|DSN)[^"\n]*": )/.source
+	+ /"(?:[^"\\\n]|\\.)+"/.source, "gim");
 const HIDDEN = "$1\"••••••••\"";
 
 /* ---- helpers ---- */
@@ -248,9 +253,10 @@ const list = {
 	alarm: "",		/* why the last one was not good */
 	filter: "",
 	rows: new Map(),	/* key -> <tr> */
-	seen: new Map(),	/* key -> { version, state, error, ms, at } */
+	seen: new Map(),	/* key -> { version, state, error, ms, at, heard, busy } */
 	probing: 0,
 	timer: 0,
+	drawing: 0,
 };
 
 function address(host, port)
@@ -271,6 +277,8 @@ function node_of(raw, proxy)
 		host: text_of(raw.host),
 		port: text_of(raw.port),
 		address: address(text_of(raw.host), text_of(raw.port)),
+		near: (via ? via + " › " : "")
+			+ address(text_of(raw.host), text_of(raw.port)).replace(/^unix:.*\//, "…/"),
 		url: (via ? `proxy2/${enc(via)}/` : "") + `proxy2/${enc(name)}/`,
 		hash: via ? `#/proxies/${enc(via)}/nodes/${enc(name)}` : `#/nodes/${enc(name)}`,
 		state: STATES.includes(raw.state) ? raw.state : "",
@@ -313,8 +321,8 @@ function health(n)
 		error: told && n.state === "healthy" ? "" : n.error || s.error || "",
 		version: s.version ?? "",
 		simulated: /simulated/i.test(s.version ?? ""),
-		ms: n.ms ?? s.ms ?? null,
-		age: n.age ?? (s.at ? Date.now() - s.at : null),
+		ms: n.ms ?? s.ms ?? null,	/* of the last good answer */
+		age: n.age ?? (s.heard ? Date.now() - s.heard : null),
 	};
 }
 
@@ -347,29 +355,40 @@ function list_later()
 		list.timer = setTimeout(list_load, LIST_MS);
 }
 
-/* Asks versions, a few at a time: those never asked, then the stale ones. A
- * node that the frontend calls down is left alone until it is back. */
+/* The frontend knows of a node what its traffic tells, so who looks at the
+ * list makes some: each node's version is asked now and then, a few at a time,
+ * more seldom where others keep the frontend's word fresh. */
+function probe_due(n)
+{
+	const s = list.seen.get(n.key);
+	const heard = n.state === "healthy" && n.age !== null && n.age < PROBE_MS;
+	const every = Math.max(heard ? VERSION_MS : PROBE_MS, list.nodes.length * PROBE_EACH_MS);
+
+	return !s || (!s.busy && Date.now() - s.at > every);
+}
+
 function probe()
 {
-	const due = (n) => {
-		const s = list.seen.get(n.key);
-		const every = n.state ? VERSION_MS : 3 * LIST_MS;
-		if (n.state === "down")
-			return false;
-		return !s || (!s.busy && Date.now() - s.at > every);
-	};
-
-	for (const n of list.nodes.filter(due)) {
+	for (const n of list.nodes.filter(probe_due)) {
 		if (list.probing >= PROBES)
 			return;
 		list.probing++;
 		probe_one(n).finally(() => {
 			list.probing--;
-			list_draw();
-			node_draw();
+			draw_soon();
 			probe();
 		});
 	}
+}
+
+/* Many answers, one drawing. */
+function draw_soon()
+{
+	list.drawing ||= setTimeout(() => {
+		list.drawing = 0;
+		list_draw();
+		node_draw();
+	}, DRAW_MS);
 }
 
 async function probe_one(n)
@@ -380,11 +399,12 @@ async function probe_one(n)
 	try {
 		const r = await ask(n.url + "version", { max: 1 << 16 });
 		const v = parsed(r.text);
-		seen.ms = r.ms;
 		if (r.ok) {
+			seen.ms = r.ms;
 			seen.version = (typeof v === "string" ? v : r.text.trim()).slice(0, VERSION_MAX);
 			seen.state = "healthy";
 			seen.error = "";
+			seen.heard = Date.now();
 		} else {
 			seen.state = r.status === 502 || r.status === 504 ? "down"
 				: r.status === 404 ? "healthy" : "failing";
@@ -398,17 +418,18 @@ async function probe_one(n)
 	seen.busy = false;
 }
 
+const collator = new Intl.Collator(undefined, { numeric: true });
+
+/* a and b are rows to be: { n, h }, a node and its health() */
 function by_worst(a, b)
 {
-	const d = STATES.indexOf(health(a).state) - STATES.indexOf(health(b).state);
-
-	return d || a.via.localeCompare(b.via)
-		|| a.name.localeCompare(b.name, undefined, { numeric: true });
+	return STATES.indexOf(a.h.state) - STATES.indexOf(b.h.state)
+		|| collator.compare(a.n.via, b.n.via)
+		|| collator.compare(a.n.name, b.n.name);
 }
 
-function matches(n)
+function matches({ n, h })
 {
-	const h = health(n);
 	const hay = [n.name, n.via, n.address, h.state, h.version, h.error].join("\n").toLowerCase();
 
 	return list.filter.toLowerCase().split(/\s+/).every((w) => hay.includes(w));
@@ -435,9 +456,8 @@ function row_new(n)
 	return tr;
 }
 
-function row_fill(tr, n)
+function row_fill(tr, { n, h })
 {
-	const h = health(n);
 	const [state, name, version, where, via, ms, age] = tr.cells;
 
 	state.dataset.state = h.state;
@@ -445,7 +465,7 @@ function row_fill(tr, n)
 	put(state.children[1], h.state);
 	put(name.children[0].firstChild, n.name);
 	name.children[1].hidden = !h.simulated;
-	put(name.children[2], (n.via ? n.via + " › " : "") + n.address);
+	put(name.children[2], n.near);
 	put(name.children[3], h.error);
 	put(version, h.version);
 	put(where, n.address);
@@ -465,11 +485,11 @@ function rows_draw(shown)
 	const focused = document.activeElement;
 	let next = body.firstElementChild;
 
-	for (const n of shown) {
-		let tr = list.rows.get(n.key);
+	for (const one of shown) {
+		let tr = list.rows.get(one.n.key);
 		if (!tr)
-			list.rows.set(n.key, tr = row_new(n));
-		row_fill(tr, n);
+			list.rows.set(one.n.key, tr = row_new(one.n));
+		row_fill(tr, one);
 		if (tr === next)
 			next = next.nextElementSibling;
 		else
@@ -497,7 +517,8 @@ function list_note(shown)
 
 function list_draw()
 {
-	const shown = list.nodes.filter(matches).sort(by_worst);
+	const all = list.nodes.map((n) => ({ n, h: health(n) }));
+	const shown = all.filter(matches).sort(by_worst);
 	const note = list_note(shown.length);
 	const keys = new Set(list.nodes.map((n) => n.key));
 
@@ -513,16 +534,15 @@ function list_draw()
 	$("alarm").hidden = !list.alarm;
 	put($("alarm"), list.alarm && list.alarm
 		+ (list.loaded ? ` What is shown is from ${list.loaded}.` : "") + " Trying again.");
-	summary_draw();
+	summary_draw(all);
 }
 
-function summary_draw()
+function summary_draw(all)
 {
 	const counts = new Map(STATES.map((s) => [s, 0]));
 	const versions = new Set();
 
-	for (const n of list.nodes) {
-		const h = health(n);
+	for (const { h } of all) {
 		counts.set(h.state, counts.get(h.state) + 1);
 		if (h.version)
 			versions.add(h.version);
@@ -883,7 +903,10 @@ async function node_delete()
 {
 	const n = current();
 
-	if (!n || !await sure(`Take node ${n.name} (${n.address}) off this frontend's list? The node itself is not touched.`, "Delete"))
+	if (!n)
+		return;
+	if (!await sure(`Take node ${n.name} (${n.address}) off this frontend's list? `
+			+ "The node itself is not touched.", "Delete"))
 		return;
 	try {
 		const r = await ask(`api/nodes/${enc(n.name)}`, { method: "DELETE" });
@@ -1116,7 +1139,8 @@ function on_key(e)
 function on_tab_key(e)
 {
 	const at = TABS.indexOf(here.tab);
-	const to = { ArrowRight: at + 1, ArrowLeft: at - 1 + TABS.length, Home: 0, End: TABS.length - 1 }[e.key];
+	const last = TABS.length - 1;
+	const to = { ArrowRight: at + 1, ArrowLeft: at + last, Home: 0, End: last }[e.key];
 
 	if (to === undefined)
 		return;
