@@ -24,9 +24,11 @@ static struct {
 	struct source source;
 	struct limits limits;
 	struct relay_limits relay;
+	struct scrape_conf scrape;
 } o = {
 	.host = "127.0.0.1", .port = 8000, .log_level = "warning",
 	.log = "text", .ready_fd = -1, .access_log = "off", .probe = 10000,
+	.scrape = { .node_label = "node" },
 	.limits = LIMITS_DEFAULT, .relay = RELAY_LIMITS_DEFAULT,
 };
 
@@ -75,6 +77,11 @@ static const struct opt opts[] = {
 	    "requests that may wait for one of those"),
 	TIME(0, "grace", "TIME", &o.limits.grace_ms, 0, 3600000,
 	     "for requests under way after SIGTERM"),
+	HEAD("Merged metrics"),
+	STR(0, "node-label", "NAME", &o.scrape.node_label,
+	    "the label that says which node a sample is of"),
+	FLAG(0, "underscore", &o.scrape.underscore,
+	     "write lmcache_x instead of lmcache:x"),
 	HEAD("Log"),
 	STR(0, "log-level", "critical|error|warning|warn|info|debug|trace",
 	    &o.log_level, "what to write to stderr"),
@@ -298,6 +305,7 @@ static int proxy_run(int argc, char **argv)
 	if (loop_signal(SIGTERM, on_term) < 0 || loop_signal(SIGINT, on_term) < 0 ||
 	    loop_signal(SIGHUP, on_hup) < 0 || loop_signal(SIGUSR2, on_usr2) < 0)
 		die(EXIT_SYS, "unable to catch signals:");
+	scrape_init(&o.scrape);
 	health_start(o.probe);
 	tell_addresses();
 	replace_ready();

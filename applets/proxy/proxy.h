@@ -85,6 +85,15 @@ void access_node(struct exchange *x, const char *node);
 void access_done(struct exchange *x);
 unsigned long access_dropped(void);
 
+/* ---- scrape.c: merged metrics ---- */
+
+struct scrape_conf {
+	const char *node_label;		/* "node" */
+	bool        underscore;		/* ':' in names becomes '_' */
+};
+void scrape_init(const struct scrape_conf *c);
+void scrape_get(struct exchange *x);
+
 /* ---- stats.c: the frontend's own metrics ---- */
 
 void stats_done(struct exchange *x, int route);

@@ -38,7 +38,7 @@ static pid_t child;
 int replace_inherited(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
-	long count = pid && n && atol(pid) == getpid() ? strtol(n, NULL, 10) : 0;
+	long count = pid && n && strtol(pid, NULL, 10) == getpid() ? strtol(n, NULL, 10) : 0;
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

@@ -16,7 +16,6 @@ static void health(struct exchange *x);
 static void alive(struct exchange *x);
 static void ready(struct exchange *x);
 static void asset(struct exchange *x);
-static void no_metrics(struct exchange *x);
 
 enum {
 	GET = 1 << M_GET | 1 << M_HEAD,
@@ -51,7 +50,7 @@ static const struct route {
 	{ POST,   "/api/proxies/*/nodes", OPERATOR, api_proxy_nodes_post, "add a node to a frontend" },
 	{ GET,    "/api/proxies/*/refresh", VIEWER, api_proxy_refresh,   "its nodes, read again" },
 	{ GET,    "/metrics/self",        VIEWER,   stats_get,           "the frontend's own metrics" },
-	{ GET,    "/metrics",             VIEWER,   no_metrics,          "the nodes' metrics, merged" },
+	{ GET,    "/metrics",             VIEWER,   scrape_get,          "the nodes' metrics, merged" },
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };
@@ -214,12 +213,6 @@ static void ready(struct exchange *x)
 		reply(x, 503, "text/plain; charset=utf-8", "ending\n", 7);
 	else
 		alive(x);
-}
-
-static void no_metrics(struct exchange *x)
-{
-	reply_detail(x, 501, "merged metrics are not built in yet: ask each node "
-		     "at /proxy2/NAME/metrics");
 }
 
 /* Is one of a list's items this word, without q=0? */
