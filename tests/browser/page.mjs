@@ -80,7 +80,7 @@ async function watch(context)
 	});
 }
 
-/* ---- small helpers ---- */
+/* ---- short words ---- */
 
 async function get(path, init)
 {

@@ -3,7 +3,7 @@
  *
  * What a node or a person wrote enters the page as text only (textContent,
  * append of strings), never as markup. Nobody is asked but the origin that
- * served the page. Sections: ceilings, helpers, asking, the list, one node,
+ * served the page. Sections: ceilings, short words, asking, the list, one node,
  * doing things, addresses, keys, start.
  */
 "use strict";
@@ -50,7 +50,7 @@ const SECRET = new RegExp(
 	+ /"(?:[^"\\\n]|\\.)+"/.source, "gim");
 const HIDDEN = "$1\"••••••••\"";
 
-/* ---- helpers ---- */
+/* ---- short words ---- */
 
 const $ = (id) => document.getElementById(id);
 
