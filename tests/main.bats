@@ -74,9 +74,19 @@ first() {
 	done
 }
 
-@test "output to a stdout that is closed is an error, and reaches no other file" {
+@test "output to a stdout that is closed is an error" {
 	fails_with 111 sh -c '"$0" --list >&-' "$LMC"
 	has 'unable to write the output'
+}
+
+@test "a closed stdin, stdout or stderr does not become a server's socket" {
+	local fd
+
+	launch sh -c 'exec "$0" proxy --port 0 --ready-fd 9 --nodes "$1" \
+		<&- >&- 2>&-' "$LMC" '[{"name":"a","host":"127.0.0.1","port":1}]'
+	for fd in 0 1 2; do
+		[ "$(readlink "/proc/$pid/fd/$fd")" = /dev/null ]
+	done
 }
 
 # unread HOW CMD...: into a pipe that nobody reads; SIGPIPE is "default" or

@@ -63,11 +63,23 @@ void die(int status, const char *fmt, ...)
 	exit(status);
 }
 
+/* After an earlier write failed, fflush() may well succeed and errno be about
+ * something else: it is told only if it can have come from a write. */
 int finish(int status)
 {
+	static const int of_a_write[] = {
+		ENOSPC, EPIPE, EBADF, EIO, EDQUOT, EFBIG
+	};
+	size_t i;
+
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	warn("unable to write the output:");
+	for (i = 0; i < sizeof of_a_write / sizeof *of_a_write; i++)
+		if (errno == of_a_write[i]) {
+			warn("unable to write the output:");
+			return EXIT_SYS;
+		}
+	warn("unable to write the output");
 	return EXIT_SYS;
 }
 
