@@ -41,7 +41,10 @@ static const char bad_length[] = "bad Content-Length";
 
 bool span_is(struct span s, const char *text)
 {
-	return strlen(text) == s.n && memcmp(s.p, text, s.n) == 0;
+	for (size_t i = 0; i < s.n; i++)
+		if (text[i] != s.p[i] || !text[i])
+			return false;
+	return text[s.n] == '\0';
 }
 
 static char lower(char c)
@@ -437,18 +440,15 @@ static long head(struct http_head *h, const char *p, size_t n, bool request)
 	long used;
 
 	for (bool first = true; ; first = false) {
-		used = line_at(h, p + at, n - at, &len);
-		if (used == HTTP_MORE) {
-			if (n < HTTP_HEAD_MAX)
-				return HTTP_MORE;
+		used = line_at(h, p + at, (n < HTTP_HEAD_MAX ? n : HTTP_HEAD_MAX) - at,
+			       &len);
+		if (used == HTTP_MORE && n < HTTP_HEAD_MAX)
+			return HTTP_MORE;
+		if (used == HTTP_MORE)
 			return first ? bad(h, 414, "request line too long")
 				     : bad(h, 431, "header too large");
-		}
 		if (used < 0)
 			return HTTP_BAD;
-		if (at + (size_t)used > HTTP_HEAD_MAX)
-			return first ? bad(h, 414, "request line too long")
-				     : bad(h, 431, "header too large");
 		if (first) {
 			if ((request ? request_line : status_line)(h, p, len) < 0)
 				return HTTP_BAD;
@@ -530,7 +530,7 @@ bool http_connection_names(const struct http_head *h, struct span name)
 /* ---- chunked bodies (RFC 9112 7.1) ---- */
 
 enum {
-	C_SIZE, C_EXT, C_SIZE_LF, C_DATA, C_DATA_CR, C_DATA_LF,
+	C_SIZE, C_BLANK, C_EXT, C_SIZE_LF, C_DATA, C_DATA_CR, C_DATA_LF,
 	C_TRAILER, C_NAME, C_VALUE, C_TRAILER_LF, C_END_LF
 };
 
@@ -555,7 +555,7 @@ static bool size_byte(struct chunks *c, char b)
 	}
 	if (!c->digits)
 		return false;
-	c->state = b == '\r' ? C_SIZE_LF : C_EXT;
+	c->state = b == '\r' ? C_SIZE_LF : b == ';' ? C_EXT : C_BLANK;
 	return b == '\r' || b == ';' || b == ' ' || b == '\t';
 }
 
@@ -567,6 +567,11 @@ static bool frame_byte(struct chunks *c, char b)
 	switch (c->state) {
 	case C_SIZE:
 		return ++c->line <= CHUNK_LINE_MAX && size_byte(c, b);
+	case C_BLANK:	/* only an extension may follow */
+		if (b == ';')
+			c->state = C_EXT;
+		return ++c->line <= CHUNK_LINE_MAX &&
+		       (b == ';' || b == ' ' || b == '\t');
 	case C_EXT:
 		if (b == '\r')
 			c->state = C_SIZE_LF;
