@@ -15,6 +15,13 @@ KEPT = (("idle_rss", "idle RSS KiB", 1024), ("idle_anon", "anon", 1024),
         ("binary", "binary KiB", 1024))
 
 
+OWN_GOALS = (("idle_rss", "resident, idle, MiB", 1 << 20, 2),
+             ("loaded_rss", "resident, after the requests, MiB", 1 << 20, 4),
+             ("per_idle", "memory per idle connection, KiB", 1024, 0.5),
+             ("start_ms", "start to first answer, ms", 1, 5),
+             ("binary", "binary, MiB", 1 << 20, 1))
+
+
 def ratio(rounds, name, base, key):
     """Median of the ratios of neighbouring slices."""
     pairs = [(a[key], b[key]) for a, b in zip(rounds[name], rounds[base])]
@@ -71,7 +78,8 @@ def goals(result):
             asks = [("mib_s", "haproxy", 1.0, ">="),
                     ("cpu_us", "haproxy", 1.0, "<=")]
         elif "MiB" not in case and "nginx" in rounds:
-            asks = [("rate", "nginx", 1.0, ">="), ("p99_us", "nginx", 1.0, "<=")]
+            asks = [("rate", "nginx", 1.0, ">="),
+                    ("p99_us", "nginx", 1.0, "<=")]
             if " 32 conn" in case:
                 asks += [("cpu_us", "nginx", 0.9, "<="),
                          ("cpu_us", "relay", 1.25, "<=")]
@@ -80,11 +88,9 @@ def goals(result):
                 yield (f"{case}: {key} / {base}",
                        ratio(rounds, "lmc", base, key), limit, how)
     got = result["process"].get("lmc", {})
-    for key, unit, limit in (("idle_rss", 1 << 20, 2), ("loaded_rss", 1 << 20, 4),
-                             ("per_idle", 1024, 0.5), ("start_ms", 1, 5),
-                             ("binary", 1 << 20, 1)):
+    for key, words, unit, limit in OWN_GOALS:
         if got.get(key) is not None:
-            yield key, got[key] / unit, limit, "<="
+            yield words, got[key] / unit, limit, "<="
 
 
 def goal_rows(result):
@@ -122,6 +128,6 @@ def text(result):
         parts += ["", *aligned(process_rows(result))]
     if goal_rows(result):
         parts += [""] + ["  ".join(c.ljust(w) for c, w in
-                                   zip(r, (40, 8, 8, 8))).rstrip()
+                                   zip(r, (44, 6, 7, 7))).rstrip()
                          for r in goal_rows(result)]
     return "\n".join(parts)

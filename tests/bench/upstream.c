@@ -5,7 +5,8 @@
  *
  * GET .../b/N answers N bytes: of FILE where it is long enough, of a pattern
  * otherwise. POST takes a body of any size, drops it, and answers how many
- * bytes came. HTTP/1.1 with keep-alive and Content-Length, nothing else.
+ * bytes came. Any other GET, as a proxy's probe sends it, gets a few bytes of
+ * JSON. HTTP/1.1 with keep-alive and Content-Length, nothing else.
  */
 #include <errno.h>
 #include <signal.h>
@@ -31,6 +32,7 @@ enum {
 struct conn {
 	int      fd;
 	bool     listens, post, waits;
+	bool     other;		/* a path without /b/: asked by a probe */
 	bool     drained;	/* the last read gave less than asked for */
 	bool     closing;	/* the other side will send no more */
 	uint64_t body, left;	/* answer: size, bytes still to send */
@@ -43,6 +45,7 @@ struct conn {
 static int ep;
 static char pattern[BLOCK], sink[BLOCK];
 static char *text;
+static const char other[] = "\"bench\"\n";
 static size_t text_n;
 
 /* The answer's bytes from this offset on: *n of them, at least one. */
@@ -51,6 +54,10 @@ static const char *body_at(const struct conn *c, uint64_t at, size_t *n)
 	uint64_t left = c->body - at;
 	size_t phase = at % 256, room = BLOCK - phase;
 
+	if (c->other) {
+		*n = (size_t)left;
+		return other + at;
+	}
 	if (c->body <= text_n) {
 		*n = (size_t)left;
 		return text + at;
@@ -134,6 +141,7 @@ static bool take_head(struct conn *c)
 	end += 4;
 	c->post = c->in[0] == 'P';
 	c->drop = c->dropped = c->body = 0;
+	c->other = false;
 	if (c->post) {
 		p = strcasestr(c->in, "\r\ncontent-length:");
 		if (!p)
@@ -141,9 +149,8 @@ static bool take_head(struct conn *c)
 		c->drop = strtoull(p + 17, NULL, 10);
 	} else {
 		p = strstr(c->in, "/b/");
-		if (!p)
-			fatal("a request for something else: %s", c->in);
-		c->body = strtoull(p + 3, NULL, 10);
+		c->other = !p;
+		c->body = p ? strtoull(p + 3, NULL, 10) : sizeof other - 1;
 	}
 	c->got -= (size_t)(end - c->in);
 	memmove(c->in, end, c->got);
