@@ -23,6 +23,9 @@ struct applet {
 	 * "a|b" in a word is completed, FILE, PATH and DIR are by the shell. */
 	const char *args;
 	const char *examples;	/* "command\n  what it does" pairs or NULL */
+	/* "NAME\n  what it does" pairs or NULL; those that come with options
+	 * (--nodes, --color) are known. */
+	const char *env;
 	const struct opt *opts;	/* ends with a row of kind OPT_END */
 	/* operands only, argv[argc] is NULL; returns the exit status */
 	int (*run)(int argc, char **argv);

@@ -171,11 +171,11 @@ static void exit_status(void)
 	puts(".PP\nOf several failures the first of 4, 2, 3, 5, 1 is told.");
 }
 
-static void examples(const char *p)
+/* Lines without a space at their start are tags of the lines that have one. */
+static void tagged(const char *p)
 {
 	size_t n;
 
-	puts(".SH EXAMPLES");
 	for (; *p; p += n + (p[n] == '\n')) {
 		n = strcspn(p, "\n");
 		if (*p == ' ') {
@@ -189,7 +189,7 @@ static void examples(const char *p)
 	}
 }
 
-/* Variables belong to options: an applet that has the option obeys them. */
+/* Most variables belong to options: an applet with the option obeys them. */
 static void environment(const struct applet *a)
 {
 	static const struct {
@@ -205,12 +205,12 @@ static void environment(const struct applet *a)
 		{ "nodes", "XDG_CONFIG_HOME",
 		  "where lmc/nodes.json is looked for, before /etc" },
 		{ "color", "NO_COLOR", "set to anything: no colour" },
-		{ "ready-fd", "NOTIFY_SOCKET",
-		  "told when the server is ready and when it stops" },
 	};
 	size_t i;
-	bool any = false, off;
+	bool any = a->env != NULL, off;
 
+	if (any)
+		puts(".SH ENVIRONMENT");
 	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
 		if (!opt_named(a, rows[i].option, strlen(rows[i].option), &off))
 			continue;
@@ -220,6 +220,8 @@ static void environment(const struct applet *a)
 		printf(".TP\n.B %s\n", rows[i].name);
 		put_line(rows[i].text);
 	}
+	if (a->env)
+		tagged(a->env);
 }
 
 void opt_man_row(const char *tag, const char *text)
@@ -273,8 +275,10 @@ void opt_man(const struct applet *a)
 	options(a);
 	exit_status();
 	environment(a);
-	if (a->examples && *a->examples)
-		examples(a->examples);
+	if (a->examples && *a->examples) {
+		puts(".SH EXAMPLES");
+		tagged(a->examples);
+	}
 	if (*a->name)
 		puts(".SH SEE ALSO\n.BR lmc (1)");
 }

@@ -504,3 +504,68 @@ TEST(values_complete_after_their_option_and_inside_the_word)
 	CHECK_STR(completes("-wx --choice b"), "bc\n");
 	CHECK_STR(completes("-- --nu"), "");
 }
+
+/* What opt_man prints for an applet. */
+static const char *page_of(const struct applet *a)
+{
+	int fds[2];
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	fflush(stdout);
+	if (pipe(fds) < 0 || (pid = fork()) < 0)
+		return NULL;
+	if (pid == 0) {
+		reset();
+		dup2(fds[1], 1);
+		opt_man(a);
+		fflush(stdout);
+		_exit(0);
+	}
+	close(fds[1]);
+	while ((got = read(fds[0], said + n, sizeof said - 1 - n)) > 0)
+		n += (size_t)got;
+	said[n] = '\0';
+	close(fds[0]);
+	waitpid(pid, NULL, 0);
+	return said;
+}
+
+TEST(the_page_escapes_what_roff_would_take_for_its_own)
+{
+	struct applet a = applet;
+	const char *page;
+
+	a.about = "Sets \\n and 'x'\nin ~/a.\n\n  .verbatim -o\n\n.dots \"q\" `c` ^";
+	page = page_of(&a);
+	CHECK(strstr(page, "\nSets \\en and \\(aqx\\(aq\nin \\(ti/a.\n.PP\n"));
+	CHECK(strstr(page, "\n.nf\n  .verbatim \\-o\n.fi\n.PP\n"));
+	CHECK(strstr(page, "\n\\&.dots \\(dqq\\(dq \\(gac\\(ga \\(ha\n"));
+	CHECK(strstr(page, "\n.TP\n\\fB\\-n\\fR, \\fB\\-\\-number\\fR \\fIN\\fR\n"
+		     "a number (1 to 10, default 5)\n"));
+	CHECK(strstr(page, "\n.SS More\n"));
+	CHECK(!strstr(page, "ENVIRONMENT"));
+}
+
+TEST(the_page_has_the_applets_own_variables_and_those_of_its_options)
+{
+	static const struct opt nodes[] = {
+		STR(0, "nodes", "FILE", &file, "nodes"), { 0 }
+	};
+	struct applet a = applet;
+	const char *page;
+
+	a.env = "OWN\n  what it does";
+	page = page_of(&a);
+	CHECK(strstr(page, "\n.SH ENVIRONMENT\n.TP\nOWN\nwhat it does\n"));
+	CHECK(!strstr(page, "LMC_NODES"));
+	a.opts = nodes;
+	page = page_of(&a);
+	CHECK(strstr(page, "\n.SH ENVIRONMENT\n.TP\n.B LMC_NODES\n"));
+	CHECK(strstr(page, "\nOWN\n"));
+	page = strstr(page, ".SH ENVIRONMENT") + 1;
+	CHECK(!strstr(page, ".SH ENVIRONMENT"));
+	a.env = NULL;
+	CHECK(strstr(page_of(&a), "\n.B LMC_NODES\n"));
+}
