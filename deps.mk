@@ -14,9 +14,11 @@ CURL_VERSION    := 7.88.1
 CURL_SHA256     := cdb38b72e36bc5d33d5b8810f8018ece1baa29a8f215b4495e495ded82bbf3c7
 JSMN_VERSION    := 1.1.0
 JSMN_SHA256     := 5f0913a10657fe7ec8d5794ccf00a01000e3e1f2f1e1f143c34a0f7b47edcb38
+ZLIB_VERSION    := 1.2.13
+ZLIB_SHA256     := 71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1
 
 BUILD_PKGS += gcc libc6-dev make musl-tools musl-dev linux-libc-dev dpkg-dev \
-	patch xz-utils gzip binutils
+	patch xz-utils bzip2 gzip binutils
 
 # --- fetch ------------------------------------------------------------------
 
@@ -77,7 +79,7 @@ source_package() {
 			exit 1
 		}
 	fi
-	set -- "$$1" "$$2" "$$3" "$$new/$$1"_*.orig.tar.?z
+	set -- "$$1" "$$2" "$$3" "$$new/$$1"_*.orig.tar.*[z2]
 	[ -f "$$4" ] || { say "$$1: no upstream tarball found"; exit 1; }
 	check "$$@"
 }
@@ -88,6 +90,7 @@ if [ -z "$$DEPS_DIR" ]; then
 fi
 source_package bearssl $(BEARSSL_VERSION) $(BEARSSL_SHA256)
 source_package curl $(CURL_VERSION) $(CURL_SHA256)
+source_package zlib $(ZLIB_VERSION) $(ZLIB_SHA256)
 
 # jsmn is one header that Debian does not patch: the upstream part is enough.
 source_package jsmn $(JSMN_VERSION) $(JSMN_SHA256) --tar-only
@@ -189,6 +192,20 @@ cp "$$tmp/LICENSE" "$$tmp/out/LICENSE"
 finish
 endef
 
+# The compressing half: lmc reads nothing that is compressed. It answers while
+# others wait, so it is built for speed.
+define ZLIB_SH
+$(UNPACK_SH)
+unpack zlib
+for f in adler32 crc32 deflate trees zutil; do
+	quiet "$$CC" $$flags -O2 -DHAVE_UNISTD_H -DHAVE_STDARG_H -c $$f.c
+done
+quiet ar rcs "$$tmp/out/lib/libz.a" adler32.o crc32.o deflate.o trees.o zutil.o
+cp zlib.h zconf.h "$$tmp/out/include/"
+cp LICENSE "$$tmp/out/LICENSE"
+finish
+endef
+
 define newline
 
 
@@ -206,10 +223,12 @@ CHECK_DEPS_CC := gcc
 BEARSSL := build/deps/bearssl-$(call hash,$(CC) $(MUSL_FLAGS) $(BEARSSL_VERSION) $(BEARSSL_SH))
 CURL    := build/deps/curl-$(call hash,$(BEARSSL) $(CURL_VERSION) $(CURL_SH))
 JSMN    := build/deps/jsmn-$(call hash,$(JSMN_VERSION) $(JSMN_SH))
+ZLIB    := build/deps/zlib-$(call hash,$(CC) $(MUSL_FLAGS) $(ZLIB_VERSION) $(ZLIB_SH))
 BEARSSL_CHECK := build/deps-check/bearssl-$(call hash,$(CHECK_DEPS_CC) $(GLIBC_FLAGS) $(BEARSSL_VERSION) $(BEARSSL_SH))
 CURL_CHECK    := build/deps-check/curl-$(call hash,$(BEARSSL_CHECK) $(CURL_VERSION) $(CURL_SH))
+ZLIB_CHECK    := build/deps-check/zlib-$(call hash,$(CHECK_DEPS_CC) $(GLIBC_FLAGS) $(ZLIB_VERSION) $(ZLIB_SH))
 
-export FETCH_SH BEARSSL_SH CURL_SH JSMN_SH DEPS_DIR
+export FETCH_SH BEARSSL_SH CURL_SH JSMN_SH ZLIB_SH DEPS_DIR
 
 # The lock is for two makes at once; who waited for it finds the work done.
 locked = @mkdir -p build && flock build/.lock sh -c '[ -e $@ ] || { $1 sh -c "$$$2" && touch $@; }'
@@ -226,19 +245,25 @@ $(CURL)/.done: | $(BEARSSL)/.done $(FETCHED)
 	$(call locked,$(musl_build) BEARSSL_DIR=$(BEARSSL),CURL_SH)
 $(JSMN)/.done: | $(FETCHED)
 	$(call locked,$(musl_build) ,JSMN_SH)
+$(ZLIB)/.done: | $(FETCHED)
+	$(call locked,$(musl_build) ,ZLIB_SH)
 $(BEARSSL_CHECK)/.done: | $(FETCHED)
 	$(call locked,$(glibc_build) ,BEARSSL_SH)
 $(CURL_CHECK)/.done: | $(BEARSSL_CHECK)/.done $(FETCHED)
 	$(call locked,$(glibc_build) BEARSSL_DIR=$(BEARSSL_CHECK),CURL_SH)
+$(ZLIB_CHECK)/.done: | $(FETCHED)
+	$(call locked,$(glibc_build) ,ZLIB_SH)
 
 # --- what the rest of the makefile uses -------------------------------------
 
-DEPS       := $(BEARSSL)/.done $(CURL)/.done $(JSMN)/.done
-DEPS_CHECK := $(BEARSSL_CHECK)/.done $(CURL_CHECK)/.done $(JSMN)/.done
-DEPS_INC       := -isystem $(BEARSSL)/include -isystem $(CURL)/include -isystem $(JSMN)/include
-DEPS_CHECK_INC := -isystem $(BEARSSL_CHECK)/include -isystem $(CURL_CHECK)/include -isystem $(JSMN)/include
-DEPS_LIB       := $(CURL)/lib/libcurl.a $(BEARSSL)/lib/libbearssl.a
-DEPS_CHECK_LIB := $(CURL_CHECK)/lib/libcurl.a $(BEARSSL_CHECK)/lib/libbearssl.a
+DEPS       := $(BEARSSL)/.done $(CURL)/.done $(JSMN)/.done $(ZLIB)/.done
+DEPS_CHECK := $(BEARSSL_CHECK)/.done $(CURL_CHECK)/.done $(JSMN)/.done $(ZLIB_CHECK)/.done
+DEPS_INC       := -isystem $(BEARSSL)/include -isystem $(CURL)/include -isystem $(JSMN)/include \
+	-isystem $(ZLIB)/include
+DEPS_CHECK_INC := -isystem $(BEARSSL_CHECK)/include -isystem $(CURL_CHECK)/include -isystem $(JSMN)/include \
+	-isystem $(ZLIB_CHECK)/include
+DEPS_LIB       := $(CURL)/lib/libcurl.a $(BEARSSL)/lib/libbearssl.a $(ZLIB)/lib/libz.a
+DEPS_CHECK_LIB := $(CURL_CHECK)/lib/libcurl.a $(BEARSSL_CHECK)/lib/libbearssl.a $(ZLIB_CHECK)/lib/libz.a
 
 # musl's licence is in its package, for it is linked from there.
 MUSL_LICENSE = /usr/share/doc/musl-dev/copyright
@@ -250,9 +275,11 @@ build/licenses.txt: LICENSE $(DEPS)
 	printf 'lmc %s is licensed under Apache-2.0. It contains:\n' '$(VERSION)'; \
 	printf '  %s\n' 'musl, MIT' 'BearSSL $(BEARSSL_VERSION), MIT' \
 		'libcurl $(CURL_VERSION), curl' 'jsmn $(JSMN_VERSION), MIT' \
+		'zlib $(ZLIB_VERSION), Zlib' \
 		'libgcc, GPL-3.0 with the GCC Runtime Library Exception'; \
 	part 'lmc (Apache-2.0)' LICENSE; \
 	part 'musl (MIT)' $(MUSL_LICENSE); \
 	part 'BearSSL (MIT)' $(BEARSSL)/LICENSE; \
 	part 'libcurl (curl)' $(CURL)/LICENSE; \
-	part 'jsmn (MIT)' $(JSMN)/LICENSE; } >$@
+	part 'jsmn (MIT)' $(JSMN)/LICENSE; \
+	part 'zlib (Zlib)' $(ZLIB)/LICENSE; } >$@
