@@ -1,0 +1,349 @@
+/* plugin-run.c - runs LMCache plugins by the launcher's rules
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "applet.h"
+#include "die.h"
+#include "kin.h"
+#include "supervise.h"
+
+static struct {
+	const char *role, *config, *strict, *explain, *output, *restart, *wait_for;
+	const char *log, *log_dir, *syslog;
+	struct strs pass;
+	int64_t grace, backoff, backoff_max, stable, log_size;
+	long worker_id, worker_count, limit, watch_pid, log_count, ready_fd;
+	bool list, insecure, id_given, clean, watch, by_path, detached, until_done;
+} o = {
+	.worker_count = 1, .output = "table", .restart = "on-failure", .log = "text",
+	.grace = 10000, .backoff = 1000, .backoff_max = 60000, .stable = 10000,
+	.log_size = 10 << 20, .log_count = 5, .limit = 0, .watch = true, .ready_fd = -1,
+};
+
+static const struct opt opts[] = {
+	HEAD("Which plugins"),
+	STR(0, "role", "scheduler|worker", &o.role, "this process's role (none: MP mode)"),
+	{ OPT_INT, 0, "worker-id", "N", &o.worker_id, -1, 1000000000, "this process's worker id",
+	  &o.id_given },
+	INT(0, "worker-count", "N", &o.worker_count, 0, 1000000000, "how many workers there are"),
+	STR(0, "config", "FILE", &o.config, "LMCache's configuration, YAML or JSON"),
+	STR(0, "strict-upstream", "runtime_str|runtime_enum|plugin_enum", &o.strict,
+	    "decide and run exactly as that generation of LMCache's launcher"),
+	FLAG(0, "insecure", &o.insecure, "run files that others own or can write"),
+	FLAG(0, "clean-env", &o.clean, "give plugins no more of the environment than they need"),
+	LIST(0, "pass-env", "NAME", &o.pass, "with --clean-env: this variable too"),
+	FLAG(0, "by-path", &o.by_path, "run scripts by name, not by the descriptor that was checked"),
+	HEAD("Look, run nothing"),
+	FLAG(0, "list", &o.list, "show every file found and what becomes of it"),
+	STR(0, "explain", "FILE", &o.explain, "the same for one file, for every role"),
+	STR('o', "output", "table|json", &o.output, "form of --list, --explain and --ps"),
+	HEAD("Supervise"),
+	INT(0, "watch-pid", "PID", &o.watch_pid, 1, 1 << 22, "end when this process ends, "
+	    "instead of our own parent"),
+	FLAG(0, "detached", &o.detached, "do not end with our own parent"),
+	FLAG(0, "until-done", &o.until_done, "end when every plugin has ended for good"),
+	STR(0, "wait-for", "ADDR", &o.wait_for, "start plugins when HTTP answers there"),
+	TIME(0, "grace", "TIME", &o.grace, 0, 86400000, "from SIGTERM to SIGKILL"),
+	STR(0, "restart", "never|on-failure|always", &o.restart, "what follows a plugin's end"),
+	TIME(0, "backoff", "TIME", &o.backoff, 1, 86400000, "wait before the first restart; doubles"),
+	TIME(0, "backoff-max", "TIME", &o.backoff_max, 1, 86400000, "longest wait before a restart"),
+	TIME(0, "stable", "TIME", &o.stable, 0, 86400000, "a run this long ends a row of failures"),
+	INT(0, "restart-limit", "N", &o.limit, 0, 1000000, "give up after so many restarts in a row "
+	    "(0: never)"),
+	FLAG(0, "watch", &o.watch, "notice plugin files that come, go or change"),
+	INT(0, "ready-fd", "N", &o.ready_fd, -1, 65535, "say \"started\" there once they are"),
+	HEAD("Plugins' output"),
+	STR(0, "log", "text|json", &o.log, "form of the lines"),
+	STR(0, "log-dir", "DIR", &o.log_dir, "a file for each plugin, instead of stderr"),
+	SIZE(0, "log-size", "BYTES", &o.log_size, 1024, INT64_MAX, "with --log-dir: a file's size"),
+	INT(0, "log-count", "N", &o.log_count, 0, 1000, "with --log-dir: rotated files kept"),
+	STR(0, "syslog", "ADDR", &o.syslog, "to syslog: unix:/dev/log, udp://HOST, tcp://HOST"),
+	{ 0 }
+};
+
+enum { OUT_MAX = 256 << 20 };
+
+static struct plugin_rules rules;
+static struct plugin_conf conf;
+
+static enum plugin_gen gen_of(const char *s)
+{
+	return !s ? GEN_LMC : strcmp(s, "runtime_str") == 0 ? GEN_RUNTIME_STR :
+		strcmp(s, "runtime_enum") == 0 ? GEN_RUNTIME_ENUM : GEN_PLUGIN_ENUM;
+}
+
+static void read_rules(void)
+{
+	char why[400];
+
+	rules.gen = gen_of(o.strict);
+	rules.role = !o.role ? ROLE_MP : *o.role == 's' ? ROLE_SCHEDULER : ROLE_WORKER;
+	rules.worker_id = o.id_given ? o.worker_id : rules.role == ROLE_SCHEDULER ? -1 : 0;
+	rules.worker_count = o.worker_count;
+	rules.insecure = o.insecure;
+	rules.path = getenv("PATH");
+	if (!rules.path)
+		rules.path = "/bin:/usr/bin";
+	if (plugin_conf(&conf, o.config, why, sizeof why) < 0)
+		die(EXIT_USAGE, "%s", safe(why, strlen(why)));
+	rules.config_len = conf.len;
+	if (rules.role == ROLE_MP && rules.gen > GEN_RUNTIME_STR)
+		die(EXIT_USAGE, "--strict-upstream %s needs --role: "
+		    "that generation knows no MP mode", o.strict);
+}
+
+static void find_all(struct plugins *ps, int argc, char **argv)
+{
+	int i;
+
+	for (i = 0; i < argc; i++)
+		if (plugins_find(ps, &rules, argv[i]) < 0)
+			die(EXIT_SYS, "unable to list %s:", safe(argv[i], strlen(argv[i])));
+	/* an explicit word wins over the configuration's */
+	for (i = 0; !argc && conf.locations && conf.locations[i]; i++)
+		if (plugins_find(ps, &rules, conf.locations[i]) < 0)
+			die(EXIT_SYS, "unable to list %s:",
+			    safe(conf.locations[i], strlen(conf.locations[i])));
+}
+
+static void print_rows(const struct plugins *ps, struct buf *out, bool who)
+{
+	bool json = strcmp(o.output, "json") == 0;
+	int i, width = 0, n;
+
+	for (i = 0; i < ps->n; i++) {
+		n = (int)strlen(safe(ps->v[i].file, strlen(ps->v[i].file)));
+		width = n > width && n < 40 ? n : width;
+	}
+	for (i = 0; i < ps->n; i++) {
+		if (json)
+			buf_puts(out, out->len > 1 ? ",\n" : "");
+		if (json)
+			plugin_json(out, &ps->v[i], &rules, &conf, who);
+		else
+			plugin_text(out, &ps->v[i], width);
+	}
+}
+
+static int write_out(struct buf *out)
+{
+	if (strcmp(o.output, "json") == 0)
+		buf_puts(out, "]\n");
+	if (out->bad)
+		die(EXIT_SYS, "unable to hold the list:");
+	fwrite(out->p, 1, out->len, stdout);
+	return EXIT_OK;
+}
+
+static int list(int argc, char **argv)
+{
+	struct buf out = BUF(OUT_MAX);
+	struct plugins ps = { 0 };
+
+	find_all(&ps, argc, argv);
+	buf_puts(&out, strcmp(o.output, "json") == 0 ? "[" : "");
+	print_rows(&ps, &out, false);
+	plugins_free(&ps);
+	return write_out(&out);
+}
+
+static void explain_as(struct buf *out, enum plugin_role role, long id)
+{
+	static const char *const names[] = { "MP mode", "scheduler", "worker" };
+	struct plugins ps = { 0 };
+
+	rules.role = role;
+	rules.worker_id = id;
+	if (plugins_find(&ps, &rules, o.explain) < 0)
+		die(EXIT_SYS, "unable to look at %s:", safe(o.explain, strlen(o.explain)));
+	if (strcmp(o.output, "json") != 0) {
+		if (role == ROLE_WORKER)
+			buf_printf(out, "worker %-4ld ", id);
+		else
+			buf_printf(out, "%-11s ", names[role]);
+	}
+	print_rows(&ps, out, true);
+	plugins_free(&ps);
+}
+
+static int explain(void)
+{
+	struct buf out = BUF(OUT_MAX);
+	long id;
+
+	buf_puts(&out, strcmp(o.output, "json") == 0 ? "[" : "");
+	if (rules.gen <= GEN_RUNTIME_STR)
+		explain_as(&out, ROLE_MP, 0);
+	explain_as(&out, ROLE_SCHEDULER, -1);
+	for (id = 0; id < (o.worker_count < 1024 ? o.worker_count : 1024); id++)
+		explain_as(&out, ROLE_WORKER, id);
+	return write_out(&out);
+}
+
+static int find_again(struct plugins *ps)
+{
+	int i;
+
+	for (i = 0; supervise.locations[i]; i++)
+		if (plugins_find(ps, &rules, supervise.locations[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static char config_file[] = "/tmp/lmc-plugin-config-XXXXXX";
+
+static void remove_config_file(void)
+{
+	if (conf.file)
+		unlink(conf.file);
+}
+
+/* A configuration that fits into no variable. */
+static void spill_config(void)
+{
+	int fd;
+
+	if (rules.gen != GEN_LMC || conf.len + 64 < PLUGIN_VAR)
+		return;
+	fd = mkstemp(config_file);
+	if (fd < 0 || write(fd, conf.json, conf.len) != (ssize_t)conf.len || close(fd) < 0)
+		die(EXIT_SYS, "unable to write %s:", config_file);
+	conf.file = xstrdup(config_file);
+}
+
+static void open_sink(struct sink *s)
+{
+	const char *why;
+
+	sink_init(s);
+	s->json = strcmp(o.log, "json") == 0;
+	s->on_room = lines_go_on;
+	if (o.log_dir && sink_dir(s, o.log_dir, o.log_size, (int)o.log_count) < 0)
+		die(EXIT_SYS, "unable to use %s:", o.log_dir);
+	if (o.syslog && sink_syslog(s, o.syslog, &why) < 0)
+		die(EXIT_USAGE, "--syslog %s: %s", o.syslog, why);
+	if (!o.log_dir && !o.syslog)
+		sink_stderr(s);
+}
+
+static char **environment(void)
+{
+	static char *vars[CONF_ENV_VARS];
+	int n = plugin_vars(vars, &rules, &conf);
+	char **env = n < 0 ? NULL : plugin_environ(o.clean, &o.pass, vars, n, rules.gen != GEN_LMC);
+
+	if (!env)
+		die(EXIT_SYS, "unable to build the environment:");
+	return env;
+}
+
+static void furnish(void)
+{
+	static struct sink sink;
+
+	open_sink(&sink);
+	job_house = (struct job_house){
+		.rules = &rules, .conf = &conf, .sink = &sink, .env = environment(),
+		.grace_ms = o.grace, .backoff_ms = o.backoff, .backoff_max_ms = o.backoff_max,
+		.stable_ms = o.stable, .restart_limit = o.limit,
+		.restart = restart_named(o.restart), .by_path = o.by_path,
+	};
+}
+
+static pid_t whom_to_follow(void)
+{
+	pid_t parent = getppid();
+
+	if (o.watch_pid)
+		return (pid_t)o.watch_pid;
+	return o.detached || supervise.main_argv || parent <= 1 ? 0 : parent;
+}
+
+static void three_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd < 3);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void started(void)
+{
+	if (o.ready_fd < 0)
+		return;
+	if (write((int)o.ready_fd, "started\n", 8) != 8)
+		warn("unable to write to --ready-fd %ld:", o.ready_fd);
+	close((int)o.ready_fd);
+	o.ready_fd = -1;
+}
+
+static int supervised(int n, char **locations)
+{
+	static struct addr wait_for;
+	const char *why;
+	int status;
+
+	three_descriptors();
+	if (o.wait_for && addr_parse(&wait_for, o.wait_for, -1, &why) < 0)
+		die(EXIT_USAGE, "--wait-for %s: %s", o.wait_for, why);
+	supervise.wait_for = o.wait_for ? &wait_for : NULL;
+	if (o.ready_fd >= 0)
+		fcntl((int)o.ready_fd, F_SETFD, FD_CLOEXEC);
+	locations[n] = NULL;
+	supervise.locations = n || !conf.locations ? locations : conf.locations;
+	supervise.find = find_again;
+	supervise.follow = whom_to_follow();
+	supervise.until_done = o.until_done;
+	supervise.watch = o.watch && rules.gen == GEN_LMC;
+	supervise.on_begun = started;
+	spill_config();
+	if (kin_guard(&supervise.guard_fd, remove_config_file) < 0)
+		die(EXIT_SYS, "unable to start a guardian:");
+	if (loop_init() < 0)
+		die(EXIT_SYS, "unable to set up the event loop:");
+	furnish();
+	if (supervise_init(&why) < 0)
+		die(EXIT_SYS, "%s:", why);
+	if (supervise_scan() < 0)
+		die(EXIT_SYS, "unable to look at the plugins:");
+	status = supervise_run();
+	if (supervise.guard_fd < 0)
+		remove_config_file();
+	return status;
+}
+
+static int plugin_run_run(int argc, char **argv)
+{
+	int n = opt_before_dashes < 0 ? argc : opt_before_dashes;
+
+	read_rules();
+	if (o.explain)
+		return explain();
+	if (o.list)
+		return list(n, argv);
+	if (n < argc)
+		supervise.main_argv = xcalloc((size_t)(argc - n) + 1, sizeof *argv);
+	if (n < argc)
+		memcpy((void *)supervise.main_argv, argv + n, (size_t)(argc - n) * sizeof *argv);
+	else if (opt_before_dashes >= 0)
+		die(EXIT_USAGE, "no COMMAND after --");
+	if (!n && !conf.locations && !supervise.main_argv)
+		die(EXIT_USAGE, "nothing to run: name a LOCATION, or a COMMAND after --");
+	return supervised(n, argv);
+}
+
+const struct applet plugin_run_applet = {
+	.name  = "plugin-run",
+	.brief = "run LMCache plugins by the launcher's rules, supervised",
+	.about = "Runs the plugins that belong to a role and worker id.",
+	.args  = "[LOCATION...] [-- COMMAND ARG...]",
+	.opts = opts, .run = plugin_run_run,
+};

@@ -1,0 +1,285 @@
+/* kin.c - see kin.h
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "kin.h"
+
+enum { ENV_MAX = 256 << 10, GUARD_KILL_MS = 10000, FDS_MAX = 4096 };
+
+static ssize_t slurp(const char *path, char *buf, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return -1;
+	while (n < max && (got = read(fd, buf + n, max - n)) > 0)
+		n += (size_t)got;
+	close(fd);
+	return (ssize_t)n;
+}
+
+/* The fields after the command's name, which may hold anything. */
+static bool read_stat(pid_t pid, struct kin *k)
+{
+	unsigned long long user, sys, rss;
+	char path[40], text[1024], *p;
+	ssize_t n;
+	int i;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	n = slurp(path, text, sizeof text - 1);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	p = strrchr(text, ')');
+	if (!p || p[1] != ' ')
+		return false;
+	*k = (struct kin){ .pid = pid, .state = p[2], .job = -1 };
+	k->parent = (pid_t)strtol(p + 3, &p, 10);
+	k->group = (pid_t)strtol(p, &p, 10);
+	for (i = 6; i < 14; i++)	/* session ... cmajflt */
+		strtol(p, &p, 10);
+	user = strtoull(p, &p, 10);
+	sys = strtoull(p, &p, 10);
+	for (i = 16; i < 24; i++)
+		strtoull(p, &p, 10);
+	rss = strtoull(p, &p, 10);
+	k->cpu_ticks = user + sys;
+	k->rss_pages = rss;
+	return true;
+}
+
+static void read_mark(struct kin *k)
+{
+	static char env[ENV_MAX];
+	char path[40], want[64];
+	const char *at;
+	ssize_t n;
+	int len;
+
+	snprintf(path, sizeof path, "/proc/%d/environ", (int)k->pid);
+	n = slurp(path, env, sizeof env - 1);
+	if (n <= 0)
+		return;
+	env[n] = 0;
+	len = snprintf(want, sizeof want, "%s=%d.", KIN_MARK, (int)getpid());
+	for (at = env; at < env + n; at += strlen(at) + 1)
+		if (strncmp(at, want, (size_t)len) == 0)
+			k->job = strtol(at + len, NULL, 10);
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	pid_t x = ((const struct kin *)a)->pid, y = ((const struct kin *)b)->pid;
+
+	return (x > y) - (x < y);
+}
+
+/* Every process there is, in order of pid. */
+static int everybody(struct kin **out)
+{
+	struct kin *v = NULL, *more;
+	const struct dirent *e;
+	int n = 0, max = 0;
+	DIR *d = opendir("/proc");
+
+	if (!d)
+		return -1;
+	while ((e = readdir(d)) && n < KIN_MAX) {
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+
+		if (pid <= 0)
+			continue;
+		if (n == max) {
+			max = max ? max * 2 : 256;
+			more = realloc(v, (size_t)max * sizeof *v);
+			if (!more)
+				break;
+			v = more;
+		}
+		n += read_stat(pid, &v[n]);
+	}
+	closedir(d);
+	if (n)
+		qsort(v, (size_t)n, sizeof *v, by_pid);
+	*out = v;
+	return n;
+}
+
+static bool below(const struct kin *all, int n, const struct kin *k, pid_t top)
+{
+	int hops;
+
+	for (hops = 0; k && hops < n; hops++) {
+		struct kin up = { .pid = k->parent };
+
+		if (k->parent == top)
+			return true;
+		k = bsearch(&up, all, (size_t)n, sizeof *all, by_pid);
+	}
+	return false;
+}
+
+int kin_list(struct kin **out, bool marks)
+{
+	pid_t me = getpid();
+	struct kin *all, *mine;
+	int n = everybody(&all), i, kept = 0;
+
+	*out = NULL;
+	if (n <= 0)
+		return n;
+	mine = malloc((size_t)n * sizeof *mine);
+	if (!mine) {
+		free(all);
+		return -1;
+	}
+	for (i = 0; i < n; i++) {
+		if (!below(all, n, &all[i], me))
+			continue;
+		mine[kept] = all[i];
+		if (marks && all[i].state != 'Z')
+			read_mark(&mine[kept]);
+		kept++;
+	}
+	free(all);
+	*out = mine;
+	return kept;
+}
+
+static void kill_round(void)
+{
+	struct kin *v;
+	int n = kin_list(&v, false), i;
+
+	for (i = 0; i < n; i++)
+		if (v[i].state != 'Z')
+			kill(v[i].pid, SIGKILL);
+	free(v);
+}
+
+bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status))
+{
+	const struct timespec nap = { .tv_nsec = 2000000 };
+	int64_t end = clock_ms() + ms;
+	int status;
+	pid_t pid;
+
+	for (;;) {
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (on_reap)
+				on_reap(pid, status);
+		if (pid < 0 && errno == ECHILD)
+			return true;
+		if (clock_ms() >= end)
+			return false;
+		kill_round();
+		nanosleep(&nap, NULL);
+	}
+}
+
+static pid_t ward;
+static int ward_status = -1;
+
+static void ward_reaped(pid_t pid, int status)
+{
+	if (pid == ward)
+		ward_status = status;
+}
+
+/* What comes in is passed on, until the ward ends. */
+static void watch_over(const sigset_t *set)
+{
+	int signo, status;
+	pid_t pid;
+
+	while (ward_status == -1) {
+		signo = sigwaitinfo(set, NULL);
+		if (signo > 0 && signo != SIGCHLD)
+			kill(ward, signo);
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			ward_reaped(pid, status);
+	}
+}
+
+/* A descriptor that stays open here would keep its reader from the end. */
+static void close_all_but(int keep)
+{
+	int fd;
+
+	if (keep != 3)
+		dup2(keep, 3);
+	if (syscall(SYS_close_range, 4, ~0U, 0) == 0)
+		return;
+	for (fd = 4; fd < FDS_MAX; fd++)
+		close(fd);
+}
+
+__attribute__((noreturn))
+static void guard(const sigset_t *set, void (*before_exit)(void))
+{
+	watch_over(set);
+	kin_kill_all(GUARD_KILL_MS, NULL);
+	if (before_exit)
+		before_exit();
+	if (WIFSIGNALED(ward_status))
+		_exit(128 + WTERMSIG(ward_status));
+	_exit(WEXITSTATUS(ward_status));
+}
+
+static void guarded_signals(sigset_t *set)
+{
+	static const int all[] = {
+		SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
+		SIGWINCH, SIGALRM, SIGCONT
+	};
+	size_t i;
+
+	sigemptyset(set);
+	for (i = 0; i < sizeof all / sizeof all[0]; i++)
+		sigaddset(set, all[i]);
+}
+
+int kin_guard(int *fd, void (*before_exit)(void))
+{
+	int alive[2];
+	sigset_t set;
+
+	*fd = -1;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1L) < 0)
+		return -1;
+	if (getpid() == 1)
+		return 0;
+	if (pipe2(alive, O_CLOEXEC) < 0)
+		return -1;
+	guarded_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	ward = fork();
+	if (ward < 0)
+		return -1;
+	if (ward > 0) {
+		close_all_but(alive[1]);
+		guard(&set, before_exit);
+	}
+	close(alive[1]);
+	setpgid(0, 0);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1L) < 0)
+		return -1;
+	*fd = alive[0];
+	return 0;
+}

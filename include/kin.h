@@ -1,0 +1,43 @@
+/* kin.h - every process below this one, however it tried to get away
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A subreaper inherits what its descendants leave behind, so whatever was
+ * started stays below it: double forks and new sessions included. A process
+ * is told from others of the family by a variable in its environment.
+ */
+#ifndef KIN_H
+#define KIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { KIN_MAX = 65536 };	/* processes looked at in one go */
+
+#define KIN_MARK "LMC_PLUGIN_RUN"	/* NAME=PID.JOB in the environment */
+
+struct kin {
+	pid_t pid, parent, group;
+	char  state;		/* as in /proc/PID/stat: R S D Z T ... */
+	long  job;		/* from KIN_MARK with our pid, -1: none of ours */
+	uint64_t cpu_ticks;	/* user and system */
+	uint64_t rss_pages;
+};
+
+/* All descendants of this process, malloc'd, in order of pid; how many, or -1
+ * with errno. marks: read .job too. */
+int  kin_list(struct kin **out, bool marks);
+
+/* SIGKILL for every descendant until there is none, at most ms long. Reaps;
+ * on_reap (or NULL) hears of each. True when none is left. */
+bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status));
+
+/* Splits this process: the caller goes on as a child, and the parent stays
+ * behind as its guardian until the child ends, forwards signals to it, kills
+ * whatever the child leaves behind, however it ended, and exits with its
+ * status. *fd is readable in the child when the guardian is gone. PID 1 needs
+ * no guardian: *fd is -1. Signals stay blocked in the child until its loop
+ * takes them. 0, or -1 with errno. before_exit runs last. */
+int  kin_guard(int *fd, void (*before_exit)(void));
+
+#endif

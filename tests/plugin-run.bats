@@ -1,0 +1,394 @@
+#!/usr/bin/env bats
+# plugin-run.bats - plugins supervised: none lost, none left behind
+# SPDX-License-Identifier: Apache-2.0
+#
+# LMC_FULL=1 runs the repeated tests as often as the promises are given: 20
+# times instead of 3.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+plugin() {
+	mkdir -p "$(dirname "$1")"
+	printf '%s\n' "${@:2}" >"$1"
+}
+
+# run_plugins ARGS...: in the background, $pid and $log set, started.
+run_plugins() {
+	launch env TAG="$BATS_TEST_TMPDIR" "$LMC" plugin-run --ready-fd 9 "$@"
+}
+
+# tagged: the pids of everything that was started in this test, lmc left out.
+tagged() {
+	python3 - "$BATS_TEST_TMPDIR" "$LMC" <<-'E'
+	import os, sys
+	tag, lmc = sys.argv[1].encode(), os.path.realpath(sys.argv[2])
+	for p in filter(str.isdigit, os.listdir("/proc")):
+	    try:
+	        env = open("/proc/%s/environ" % p, "rb").read()
+	        if b"TAG=" + tag + b"\0" in env and os.readlink("/proc/%s/exe" % p) != lmc:
+	            print(p)
+	    except OSError:
+	        pass
+	E
+}
+
+tagged_is() {
+	[ "$(tagged | wc -l)" = "$1" ]
+}
+
+log_has() {
+	grep -qF -- "$1" "$log"
+}
+
+log_count() {
+	[ "$(grep -cF -- "$1" "$log")" -ge "$2" ]
+}
+
+# supervisor: the inner of the two processes of $pid.
+supervisor() {
+	read -r child _ <"/proc/$pid/task/$pid/children"
+	echo "$child"
+}
+
+@test "plugins run by the rules, their streams apart, a line with a prefix each" {
+	plugin p/worker_1_x.sh 'echo out; echo err >&2; printf unfinished'
+	plugin p/worker_2_x.sh 'echo wrong'
+	run "$LMC" plugin-run --role worker --worker-id 1 --until-done p
+	[ "$status" = 0 ]
+	has "[worker_1_x.sh] out"
+	has "[worker_1_x.sh]! err"
+	has "[worker_1_x.sh] unfinished"
+	has "[worker_1_x.sh]* exited with code 0"
+	lacks wrong
+}
+
+@test "a plugin sees both families of variables, PYTHONUNBUFFERED and its own file" {
+	plugin p/x.sh 'env | grep -E "LMC|PYTHONUN" | sort'
+	plugin c.yaml 'extra_config: {a: 1}'
+	run "$LMC" plugin-run --role worker --worker-id 3 --worker-count 8 --config c.yaml --until-done p
+	has "LMCACHE_PLUGIN_ROLE=worker"
+	has "LMCACHE_RUNTIME_PLUGIN_ROLE=worker"
+	has "LMCACHE_RUNTIME_PLUGIN_WORKER_ID=3"
+	has "LMCACHE_RUNTIME_PLUGIN_WORKER_COUNT=8"
+	has "LMCACHE_RUNTIME_PLUGIN_EXTRA_CONFIG={"
+	has "PYTHONUNBUFFERED=1"
+	has "LMC_PLUGIN_FILE=p/x.sh"
+}
+
+@test "a configuration longer than a variable may be is given as a file, gone at the end" {
+	python3 -c 'import json
+json.dump({"note": "x" * 200000}, open("c.json", "w"))'
+	plugin p/x.sh 'echo "file=$LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE"' \
+		'wc -c <"$LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE"' \
+		'echo "var=${LMCACHE_RUNTIME_PLUGIN_CONFIG-unset}"'
+	run "$LMC" plugin-run --config c.json --until-done p
+	has "[x.sh] file=/tmp/lmc-plugin-config-"
+	has "[x.sh] 2000"
+	has "[x.sh] var=unset"
+	no test -e "$(sed -n 's/.*file=//p' <<<"$output")"
+	run "$LMC" plugin-run --strict-upstream runtime_str --list --config c.json p
+	has "Argument list too long"
+}
+
+@test "--clean-env gives only what is needed and what is named" {
+	plugin p/x.sh env
+	SECRET=1 WANTED=2 run "$LMC" plugin-run --clean-env --pass-env WANTED --until-done p
+	lacks SECRET
+	has "WANTED=2"
+	has "PATH="
+	has "LMCACHE_PLUGIN_ROLE="
+	SECRET=1 run "$LMC" plugin-run --until-done p
+	has "SECRET=1"
+}
+
+@test "the main command gets signals, and its status is ours" {
+	plugin p/x.sh 'trap "echo plugin told; exit" TERM' 'echo up' 'while :; do sleep 0.05; done'
+	plugin main.sh 'trap "echo main told; exit 7" USR1' 'while :; do sleep 0.05; done'
+	run_plugins p -- bash main.sh
+	wait_until 10 log_has "[x.sh] up"
+	kill -USR1 "$pid"
+	wait_until 10 gone "$pid"
+	run wait "$pid"
+	[ "$status" = 7 ]
+	grep -q "main told" "$out"
+	log_has "[x.sh] plugin told"
+	tagged_is 0
+}
+
+@test "a main command killed by a signal makes 128 plus its number" {
+	run "$LMC" plugin-run -- sh -c 'kill -SEGV $$'
+	[ "$status" = 139 ]
+	run "$LMC" plugin-run -- sh -c 'exit 42'
+	[ "$status" = 42 ]
+	run -127 "$LMC" plugin-run -- /no/such/command
+	[ "$status" = 127 ]
+}
+
+@test "who ignores SIGTERM is killed when its grace is over, with its whole family" {
+	plugin p/x.sh '# lmc: grace=200ms' "trap '' TERM" '(setsid sh -c "sleep 1000; :" &)' \
+		'sleep 1000 & echo up; while :; do sleep 1000; done'
+	plugin p/y.sh 'echo up; exec sleep 1000'
+	run_plugins --grace 30s p
+	wait_until 10 log_count "] up" 2
+	start=$(date +%s%N)
+	kill "$pid"
+	wait_until 10 gone "$pid"
+	[ $((($(date +%s%N) - start) / 1000000)) -lt 5000 ]
+	log_has "[x.sh]* did not end within its grace: killed"
+	log_has "[y.sh]* was killed by SIGTERM"
+	tagged_is 0
+}
+
+# The plugin of the promise: gets away twice, ignores SIGTERM, floods.
+runaway() {
+	plugin "$1" '#!/bin/bash' "trap '' TERM HUP INT" \
+		'(setsid bash -c "trap \"\" TERM; (setsid bash -c \"trap \\\"\\\" TERM; head -c 10000000 /dev/zero | tr \\\\\\\\0 x | fold -w 99; exec sleep 1000\" &)" &)' \
+		'exec sleep 1000'
+}
+
+killed_hard() {
+	local runs=3 i victim n
+
+	[ -z "${LMC_FULL:-}" ] || runs=20
+	for i in {1..50}; do runaway "p/all_$i.sh"; done
+	for ((i = 0; i < runs; i++)); do
+		run_plugins p
+		# every one has got away: its second session is there
+		wait_until 60 tagged_at_least 100
+		victim=$pid
+		[ "$1" = guardian ] || victim=$(supervisor)
+		kill -KILL "$victim"
+		sleep 1
+		n=$(tagged | wc -l)
+		[ "$n" = 0 ] || { echo "run $i: $n left"; return 1; }
+		wait "$pid" || :
+	done
+	echo "# $1 killed: none left after 1 s, $runs runs of $runs" >&3
+}
+
+tagged_at_least() {
+	[ "$(tagged | wc -l)" -ge "$1" ]
+}
+
+@test "kill -9 of plugin-run leaves none of 50 runaway plugins after 1 s" {
+	killed_hard guardian
+}
+
+@test "kill -9 of the supervisor below it leaves none either" {
+	killed_hard supervisor
+}
+
+@test "as PID 1 it reaps 10,000 orphans and leaves no zombie" {
+	unshare -pf --mount-proc true 2>/dev/null || skip "no PID namespace here"
+	# each subshell ends before the process it left behind
+	plugin orphans.sh 'i=0' 'while [ $i -lt 10000 ]; do (: & :); i=$((i+1)); done' \
+		'n=0' 'while set -- /proc/[0-9]*; [ $# -gt 2 ] && [ $n -lt 200 ]; do' \
+		'	n=$((n + 1)); sleep 0.1; done' \
+		'echo "left $# processes below pid $PPID"' \
+		'read -r _ last <<-X' '	$(cut -d" " -f 5 /proc/loadavg | sed s/^/x\ /)' 'X' \
+		'[ "$last" -gt 20000 ] && echo "20,000 pids were used"'
+	run unshare -pf --mount-proc "$LMC" plugin-run -- sh orphans.sh
+	[ "$status" = 0 ]
+	has "left 2 processes below pid 1"
+	has "20,000 pids were used"
+}
+
+@test "it ends with its own parent, SIGKILL included" {
+	plugin p/x.sh 'echo up; exec sleep 1000'
+	plugin parent.sh "TAG=$BATS_TEST_TMPDIR $LMC plugin-run p 2>log & echo \$! >pid; wait"
+	bash parent.sh &
+	parent=$!
+	log=log
+	wait_until 10 log_has "[x.sh] up"
+	kill -KILL "$parent"
+	wait_until 10 gone "$(cat pid)"
+	log_has "is gone: ending"
+	tagged_is 0
+}
+
+@test "--watch-pid ends with the process named" {
+	plugin p/x.sh 'echo up; exec sleep 1000'
+	sleep 1000 &
+	other=$!
+	run_plugins --watch-pid "$other" p
+	wait_until 10 log_has "[x.sh] up"
+	kill "$other"
+	wait_until 10 gone "$pid"
+	tagged_is 0
+	fails_with 0 "$LMC" plugin-run --watch-pid "$other" p
+}
+
+@test "a plugin that fails is started again, later each time, and given up at the limit" {
+	plugin p/x.sh 'exit 3'
+	run "$LMC" plugin-run --backoff 20ms --restart-limit 3 --until-done p
+	[ "$(grep -c 'started, pid' <<<"$output")" = 4 ]
+	has "starts again in 20 ms"
+	has "starts again in 40 ms"
+	has "starts again in 80 ms"
+	has "ended 4 times in a row: given up"
+}
+
+@test "the restart policy is never, on-failure or always, and a comment line may set it" {
+	plugin p/never.sh '# lmc: restart=never' 'exit 1'
+	plugin p/zero.sh 'exit 0'
+	plugin p/always.sh '#!/bin/sh' '#lmc:restart=always' 'exit 0'
+	run_plugins --backoff 10ms p
+	wait_until 10 log_count "[always.sh]* started" 3
+	[ "$(grep -c 'never.sh]. started' "$log")" = 1 ]
+	[ "$(grep -c 'zero.sh]. started' "$log")" = 1 ]
+}
+
+@test "comment options limit, renice, time out and switch the user" {
+	plugin p/a.sh '# lmc: memory=64M nice=10 files=50 cpu=30s timeout=300ms restart=never' \
+		'ulimit -v; ulimit -n; ulimit -t; nice; sleep 1000'
+	plugin p/b.sh '# lmc: user=nobody' 'id -un'
+	plugin p/c.sh '# lmc: memory=lots' 'echo never'
+	plugin p/d.sh '# lmc: memry=1M' 'echo never'
+	chmod 755 . p
+	chmod 644 p/*
+	run "$LMC" plugin-run --until-done p
+	has "[a.sh] 65536"
+	has "[a.sh] 50"
+	has "[a.sh] 30"
+	has "[a.sh] 10"
+	has "[a.sh]* ran longer than its timeout of 300 ms"
+	has "[c.sh]* its lmc: line: memory=lots:"
+	has "[d.sh]* its lmc: line: memry=1M: not a known key"
+	lacks never
+	[ "$(id -u)" != 0 ] || has "[b.sh] nobody"
+}
+
+@test "ready=fd is noticed" {
+	plugin p/a.sh '# lmc: ready=fd' 'echo >&$LMC_READY_FD' 'exec sleep 1000'
+	run_plugins p
+	wait_until 10 log_has "[a.sh]* is ready"
+}
+
+@test "schedule= runs at once and then at its times, never twice at the same time" {
+	plugin p/a.sh '# lmc: schedule=100ms' '[ -e busy ] && echo overlap; touch busy; sleep 0.25; rm busy; echo ran'
+	plugin p/b.sh '# lmc: schedule="0 0 1 1 *"' 'echo never'
+	plugin p/c.sh '# lmc: schedule="61 * * * *"' 'echo never'
+	run_plugins p
+	wait_until 10 log_count "[a.sh] ran" 4
+	no log_has overlap
+	no log_has never
+	log_has "a bad minute"
+}
+
+@test "invalid UTF-8 and control characters come out escaped, and do not end the reader" {
+	plugin p/x.sh 'printf "a\377b\033[2Jc\302\233d gr\303\274n\n"; echo after'
+	run "$LMC" plugin-run --until-done p
+	has '[x.sh] a\xff'"b\\x1b[2Jc\\xc2\\x9bd grün"
+	has "[x.sh] after"
+	run "$LMC" plugin-run --log json --until-done p
+	python3 -c '
+import json, sys
+rows = [json.loads(l) for l in sys.argv[1].splitlines()]
+assert ["a\\xff" + "b\\x1b[2Jc\\xc2\\x9bd gr\u00fcn", "after"] == [r["line"] for r in rows if r["stream"] == "stdout"], rows
+' "$output"
+}
+
+@test "100 MB of output is taken in constant memory, every line of it" {
+	plugin p/x.sh 'yes 0123456789012345678901234567890123456789012345678 | head -c 100000000; echo the end'
+	run_plugins --log-dir logs --log-size 1M --log-count 2 p
+	wait_until 60 grep -qs "the end" logs/x.sh.log
+	rss=$(awk '/VmHWM/ {print $2}' "/proc/$(supervisor)/status")
+	echo "# VmHWM $rss kB" >&3
+	[[ $LMC == *check* || $LMC == *asan* ]] || [ "$rss" -le 2048 ]
+	[ "$(ls logs)" = "$(printf 'x.sh.log\nx.sh.log.1\nx.sh.log.2')" ]
+	[ "$(stat -c %s logs/x.sh.log.1)" -ge 1000000 ]
+	[ "$(stat -c %s logs/x.sh.log.1)" -le 1200000 ]
+}
+
+@test "a log that nobody reads blocks no plugin: lines are dropped and counted" {
+	mkfifo pipe
+	plugin p/x.sh '# lmc: restart=never' 'yes some line of text | head -n 200000; touch done'
+	exec 8<>pipe
+	"$LMC" plugin-run p 2>&8 &
+	started+=("$!")
+	pid=$!
+	wait_until 30 test -e done
+	# now it is read again, and the count is told
+	timeout 20 grep -m 1 'lines of its output were dropped' <pipe >told
+	exec 8>&-
+	grep -q '^\[x.sh\]\* [0-9]* lines of its output were dropped' told
+}
+
+@test "a file that is swapped while it runs is checked anew before it runs again" {
+	plugin p/x.sh 'echo first; exit 1'
+	run_plugins --no-watch --backoff 300ms p
+	wait_until 10 log_has "[x.sh] first"
+	plugin p/x.sh 'echo second'
+	chmod 666 p/x.sh
+	wait_until 10 log_has "refused: others can write"
+	no log_has "[x.sh] second"
+}
+
+@test "plugin files that come, change or go are noticed" {
+	plugin p/a.sh 'echo a1; exec sleep 1000'
+	plugin p/b.sh 'echo b1; exec sleep 1000'
+	mkdir p/sub
+	run_plugins --grace 1s p
+	wait_until 10 log_has "[b.sh] b1"
+	plugin p/new.sh 'echo new; exec sleep 1000'
+	wait_until 10 log_has "[new.sh] new"
+	plugin p/sub/deep.sh 'echo deep; exec sleep 1000'
+	wait_until 10 log_has "[sub/deep.sh] deep"
+	plugin p/a.sh 'echo a2; exec sleep 1000'
+	wait_until 10 log_has "[a.sh] a2"
+	rm p/b.sh
+	wait_until 10 log_has "[b.sh]* was killed by SIGTERM"
+	[ "$(grep -c 'new.sh]. started' "$log")" = 1 ]
+	wait_until 10 tagged_is 3
+}
+
+@test "--wait-for holds plugins back until HTTP answers" {
+	plugin p/a.sh 'echo up; exec sleep 1000'
+	port=$(free_port)
+	"$LMC" plugin-run --wait-for "127.0.0.1:$port" p 2>log &
+	started+=("$!")
+	log=log
+	sleep 0.5
+	no log_has "started"
+	python3 -m http.server --bind 127.0.0.1 "$port" >/dev/null 2>&1 &
+	started+=("$!")
+	wait_until 10 log_has "[a.sh] up"
+}
+
+@test "a crash loop does not disturb the others and uses no measurable CPU" {
+	local ticks
+
+	plugin p/crash.sh 'exit 1'
+	plugin p/good.sh 'echo up; exec sleep 1000'
+	run_plugins --backoff 100ms p
+	wait_until 20 log_count "[crash.sh]* started" 5
+	ticks=$(awk '{print $14 + $15}' "/proc/$(supervisor)/stat")
+	[ "$ticks" -le 10 ]
+	[ "$(grep -c 'good.sh]. started' "$log")" = 1 ]
+}
+
+@test "50 idle plugins: no wake-up without cause, at most 2 MiB, started within 50 ms" {
+	local secs=3 a b i
+
+	[ -z "${LMC_FULL:-}" ] || secs=10
+	for i in {1..50}; do plugin "p/all_$i.sh" '#!/bin/sh' 'exec sleep 1000'; done
+	run_plugins p
+	s=$(supervisor)
+	wait_until 20 tagged_is 50
+	# what starting them cost us, in ticks of 10 ms
+	i=$(awk '{print $14 + $15}' "/proc/$s/stat")
+	echo "# ${i}0 ms of CPU to start 50" >&3
+	[[ $LMC == *check* || $LMC == *asan* ]] || [ "$i" -le 5 ]
+	for i in "$pid" "$s"; do
+		timeout -s INT "$secs" strace -qq -p "$i" 2>trace || :
+		# the call it was already waiting in, which being traced may
+		# have woken once
+		tail -n 1 trace | grep -q 'epoll_p\?wait\|sigtimedwait'
+		[ "$(wc -l <trace)" -le 2 ] || { cat trace; return 1; }
+	done
+	a=$(awk '/VmRSS/ {print $2}' "/proc/$pid/status")
+	b=$(awk '/VmRSS/ {print $2}' "/proc/$s/status")
+	echo "# resident: guardian $a kB, supervisor $b kB" >&3
+	[[ $LMC == *check* || $LMC == *asan* ]] || [ $((a + b)) -le 2048 ]
+}
