@@ -64,10 +64,11 @@ const struct applet *applet_find(const char *name)
 static void unknown(const char *name)
 {
 	const char *names[NAMES_MAX + 1] = { "help" }, *best;
-	size_t i;
+	const struct applet *const *a = applets;
+	size_t n;
 
-	for (i = 0; applets[i] && i < NAMES_MAX - 1; i++)
-		names[i + 1] = applets[i]->name;
+	for (n = 1; n < NAMES_MAX && *a; a++)
+		names[n++] = (*a)->name;
 	best = nearest(name, names);
 	if (best)
 		die(EXIT_USAGE, "unknown applet %s; the nearest is %s",
@@ -102,8 +103,10 @@ static int version(void)
 
 static int licenses(void)
 {
-	fwrite(about_licenses, 1,
-	       (size_t)(about_licenses_end - about_licenses), stdout);
+	/* cppcheck-suppress comparePointers ; both are labels of one text */
+	size_t n = (size_t)(about_licenses_end - about_licenses);
+
+	fwrite(about_licenses, 1, n, stdout);
 	return EXIT_OK;
 }
 
