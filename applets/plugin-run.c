@@ -9,16 +9,18 @@
 
 #include "applet.h"
 #include "die.h"
+#include "json.h"
 #include "kin.h"
 #include "supervise.h"
+#include "supervise_status.h"
 
 static struct {
 	const char *role, *config, *strict, *explain, *output, *restart, *wait_for;
-	const char *log, *log_dir, *syslog;
+	const char *log, *log_dir, *syslog, *status, *stop, *restart_now;
 	struct strs pass;
 	int64_t grace, backoff, backoff_max, stable, log_size;
 	long worker_id, worker_count, limit, watch_pid, log_count, ready_fd;
-	bool list, insecure, id_given, clean, watch, by_path, detached, until_done;
+	bool list, insecure, id_given, clean, watch, by_path, detached, until_done, ps;
 } o = {
 	.worker_count = 1, .output = "table", .restart = "on-failure", .log = "text",
 	.grace = 10000, .backoff = 1000, .backoff_max = 60000, .stable = 10000,
@@ -63,6 +65,11 @@ static const struct opt opts[] = {
 	SIZE(0, "log-size", "BYTES", &o.log_size, 1024, INT64_MAX, "with --log-dir: a file's size"),
 	INT(0, "log-count", "N", &o.log_count, 0, 1000, "with --log-dir: rotated files kept"),
 	STR(0, "syslog", "ADDR", &o.syslog, "to syslog: unix:/dev/log, udp://HOST, tcp://HOST"),
+	HEAD("A running plugin-run"),
+	STR(0, "status", "unix:PATH", &o.status, "answer there; with the following: ask there"),
+	FLAG(0, "ps", &o.ps, "show its plugins"),
+	STR(0, "stop", "NAME", &o.stop, "stop one of them"),
+	STR(0, "restart-now", "NAME", &o.restart_now, "stop it if it runs, and start it"),
 	{ 0 }
 };
 
@@ -185,6 +192,70 @@ static int explain(void)
 	return write_out(&out);
 }
 
+/* From the JSON that the supervisor gave, as columns. */
+static void print_ps(const struct buf *text)
+{
+	struct buf name = BUF(4096);
+	struct json_error e;
+	struct json j;
+	double up, cpu;
+	int64_t pid, restarts, memory;
+	jv list, at;
+	char *state, *last;
+
+	if (json_parse(&j, text->p, text->len, STATUS_MAX, JSON_SURROGATE, &e) < 0)
+		die(EXIT_SYS, "its answer is no JSON: %s", e.what);
+	printf("%-9s %8s %9s %8s %8s %9s  %-24s %s\n", "STATE", "PID", "UPTIME", "RESTARTS",
+	       "CPU", "MEMORY", "LAST", "NAME");
+	list = json_get(&j, 0, "plugins");
+	for (at = json_first(&j, list); at >= 0; at = json_next(&j, list, at)) {
+		pid = restarts = memory = 0;
+		up = cpu = 0;
+		state = json_dup(&j, json_get(&j, at, "state"));
+		last = json_dup(&j, json_get(&j, at, "last_exit"));
+		json_int(&j, json_get(&j, at, "pid"), &pid);
+		json_int(&j, json_get(&j, at, "restarts"), &restarts);
+		json_int(&j, json_get(&j, at, "memory_bytes"), &memory);
+		json_num(&j, json_get(&j, at, "uptime"), &up);
+		json_num(&j, json_get(&j, at, "cpu_seconds"), &cpu);
+		buf_reset(&name);
+		json_str(&j, json_get(&j, at, "name"), &name);
+		printf("%-9s %8lld %8.0fs %8lld %7.2fs %8lldK  %-24s %s\n", state ? state : "-",
+		       (long long)pid, up, (long long)restarts, cpu, (long long)memory / 1024,
+		       last ? last : "-", safe(name.p ? name.p : "", name.len));
+		free(state);
+		free(last);
+	}
+}
+
+static int ask(void)
+{
+	struct buf target = BUF(8192), out = BUF(STATUS_MAX);
+	const char *name = o.stop ? o.stop : o.restart_now, *why;
+	struct addr a;
+	int status;
+
+	if (!o.status)
+		die(EXIT_USAGE, "--status ADDR says which plugin-run is meant");
+	if (addr_parse(&a, o.status, -1, &why) < 0 || a.kind != ADDR_UNIX)
+		die(EXIT_USAGE, "--status %s: must be unix:PATH", o.status);
+	buf_puts(&target, o.ps ? "/plugins" : o.stop ? "/stop?name=" : "/restart?name=");
+	if (!o.ps)
+		url_encode(&target, name, strlen(name));
+	status = status_ask(&a, o.ps ? "GET" : "POST", target.p, &out);
+	if (status < 0)
+		die(EXIT_REACH, "unable to ask %s:", o.status);
+	if (status == 404)
+		die(EXIT_NO, "no such plugin: %s", safe(name, strlen(name)));
+	if (status != 200)
+		die(EXIT_NO, "%s answered %d", o.status, status);
+	if (o.ps && strcmp(o.output, "json") == 0)
+		fwrite(out.p, 1, out.len, stdout);
+	else if (o.ps)
+		print_ps(&out);
+	return EXIT_OK;
+}
+
 static int find_again(struct plugins *ps)
 {
 	int i;
@@ -287,13 +358,16 @@ static void started(void)
 
 static int supervised(int n, char **locations)
 {
-	static struct addr wait_for;
+	static struct addr wait_for, status_addr;
 	const char *why;
 	int status;
 
 	three_descriptors();
 	if (o.wait_for && addr_parse(&wait_for, o.wait_for, -1, &why) < 0)
 		die(EXIT_USAGE, "--wait-for %s: %s", o.wait_for, why);
+	if (o.status && (addr_parse(&status_addr, o.status, -1, &why) < 0 ||
+			 status_addr.kind != ADDR_UNIX))
+		die(EXIT_USAGE, "--status %s: must be unix:PATH", o.status);
 	supervise.wait_for = o.wait_for ? &wait_for : NULL;
 	if (o.ready_fd >= 0)
 		fcntl((int)o.ready_fd, F_SETFD, FD_CLOEXEC);
@@ -312,9 +386,13 @@ static int supervised(int n, char **locations)
 	furnish();
 	if (supervise_init(&why) < 0)
 		die(EXIT_SYS, "%s:", why);
+	if (o.status && status_listen(&status_addr) < 0)
+		die(EXIT_SYS, "unable to listen on %s:", o.status);
 	if (supervise_scan() < 0)
 		die(EXIT_SYS, "unable to look at the plugins:");
 	status = supervise_run();
+	if (o.status)
+		status_close();
 	if (supervise.guard_fd < 0)
 		remove_config_file();
 	return status;
@@ -324,6 +402,8 @@ static int plugin_run_run(int argc, char **argv)
 {
 	int n = opt_before_dashes < 0 ? argc : opt_before_dashes;
 
+	if (o.ps || o.stop || o.restart_now)
+		return ask();
 	read_rules();
 	if (o.explain)
 		return explain();

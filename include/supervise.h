@@ -16,7 +16,6 @@ struct supervise {
 	bool   until_done;		/* ends when every plugin has */
 	bool   watch;			/* notices changed plugin files */
 	const struct addr *wait_for;	/* plugins start when this answers, or NULL */
-	const struct addr *status;	/* listens here, or NULL */
 	char *const *locations;		/* ends with NULL */
 	void (*on_begun)(void);		/* every plugin had its first start, or NULL */
 	int  (*find)(struct plugins *ps);	/* everything there is now: 0, or -1 */

@@ -392,3 +392,123 @@ assert ["a\\xff" + "b\\x1b[2Jc\\xc2\\x9bd gr\u00fcn", "after"] == [r["line"] for
 	echo "# resident: guardian $a kB, supervisor $b kB" >&3
 	[[ $LMC == *check* || $LMC == *asan* ]] || [ $((a + b)) -le 2048 ]
 }
+
+# ps FILE EXPR: a Python expression over that plugin's row, as r.
+ps_row() {
+	python3 -c '
+import json, subprocess, sys
+text = subprocess.check_output([sys.argv[1], "plugin-run", "--status", "unix:" + __import__("os").getcwd() + "/s", "--ps", "-o", "json"])
+r = {r["name"]: r for r in json.loads(text)["plugins"]}[sys.argv[2]]
+sys.exit(not eval(sys.argv[3]))' "$LMC" "$1" "$2"
+}
+
+@test "--ps shows state, pid, uptime, restarts, last exit, CPU and memory" {
+	plugin p/good.sh 'echo up; exec sleep 1000'
+	plugin p/bad.sh 'exit 3'
+	plugin p/done.sh ':'
+	run_plugins --status "unix:$PWD/s" --backoff 20ms --restart-limit 2 p
+	wait_until 10 ps_row bad.sh 'r["state"] == "failed"'
+	ps_row bad.sh 'r["restarts"] == 2 and r["last_exit"] == "exited with code 3" and r["pid"] is None'
+	ps_row good.sh 'r["state"] == "up" and r["pid"] > 1 and r["uptime"] > 0 and r["restarts"] == 0'
+	wait_until 10 ps_row good.sh 'r["memory_bytes"] > 10000 and r["processes"] == 1 and r["lines"] == 1'
+	ps_row done.sh 'r["state"] == "done" and r["last_exit"] == "exited with code 0"'
+	run "$LMC" plugin-run --status "unix:$PWD/s" --ps
+	[ "$status" = 0 ]
+	has "STATE"
+	[ "$(grep -cE '^up +[0-9]+ .* good.sh$' <<<"$output")" = 1 ]
+	[ "$(stat -c %a s)" = 600 ]
+}
+
+@test "--stop and --restart-now do so to one plugin, and an unknown name is said to be" {
+	plugin p/a.sh 'echo up; exec sleep 1000'
+	plugin p/b.sh 'echo up; exec sleep 1000'
+	run_plugins --status "unix:$PWD/s" p
+	wait_until 10 ps_row a.sh 'r["state"] == "up"'
+	"$LMC" plugin-run --status "unix:$PWD/s" --stop a.sh
+	wait_until 10 ps_row a.sh 'r["state"] == "stopped"'
+	ps_row b.sh 'r["state"] == "up"'
+	wait_until 10 tagged_is 1
+	"$LMC" plugin-run --status "unix:$PWD/s" --restart-now a.sh
+	wait_until 10 ps_row a.sh 'r["state"] == "up" and r["restarts"] == 1'
+	"$LMC" plugin-run --status "unix:$PWD/s" --restart-now a.sh
+	wait_until 10 ps_row a.sh 'r["state"] == "up" and r["restarts"] == 2'
+	fails_with 1 "$LMC" plugin-run --status "unix:$PWD/s" --stop nobody.sh
+	has "no such plugin: nobody.sh"
+	fails_with 3 "$LMC" plugin-run --status "unix:$PWD/elsewhere" --ps
+	fails_with 2 "$LMC" plugin-run --status 127.0.0.1:1 --ps
+	fails_with 2 "$LMC" plugin-run --ps
+}
+
+@test "metrics tell what the table does, in exposition format" {
+	plugin p/a.sh 'echo one; echo two >&2; exec sleep 1000'
+	run_plugins --status "unix:$PWD/s" p
+	wait_until 10 ps_row a.sh 'r["lines"] == 2'
+	run curl -s --unix-socket s http://localhost/metrics
+	has '# TYPE lmc_plugin_up gauge'
+	has 'lmc_plugin_up{plugin="a.sh"} 1'
+	has 'lmc_plugin_lines_total{plugin="a.sh"} 2'
+	has 'lmc_plugin_restarts_total{plugin="a.sh"} 0'
+	[ "$(grep -cv '^#\|^lmc_plugin_[a-z_]*\({plugin="a.sh"}\)\? [0-9.e+-]*$' <<<"$output")" = 0 ]
+}
+
+# receive tcp|udp|unix FILE: one syslog receiver, writing what comes; $port.
+receive() {
+	launch python3 -c '
+import os, socket, sys
+kind, file = sys.argv[1:]
+out = open(file, "ab", 0)
+if kind == "tcp":
+    s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
+elif kind == "udp":
+    s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0))
+else:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind("dev-log")
+os.write(9, b"127.0.0.1:%d\n" % (s.getsockname()[1] if kind != "unix" else 0)); os.close(9)
+while kind != "tcp":
+    out.write(s.recv(65536) + b"\n")
+while True:
+    c = s.accept()[0]
+    while (b := c.recv(65536)):
+        out.write(b)
+' "$1" "$2"
+}
+
+@test "output goes to syslog as RFC 5424 over UNIX socket, UDP and TCP" {
+	local kind to
+
+	plugin p/a.sh 'echo hello; printf "bad \377\n" >&2'
+	for kind in unix udp tcp; do
+		receive "$kind" "got.$kind"
+		to=$kind://127.0.0.1:$port
+		[ "$kind" != unix ] || to=unix:$PWD/dev-log
+		"$LMC" plugin-run --until-done --syslog "$to" p
+		wait_until 10 grep -q "exited with code 0" "got.$kind"
+		cat "got.$kind"
+		grep -qE '<14>1 20[0-9-]{8}T[0-9:.]{12}Z [^ ]+ a\.sh - stdout - hello' "got.$kind"
+		grep -qE '<12>1 .* a\.sh - stderr - bad \\xff' "got.$kind"
+	done
+	# octet counting, RFC 6587 3.4.1
+	python3 - <<-'E'
+	text = open("got.tcp", "rb").read()
+	n = 0
+	while text:
+	    length, text = text.split(b" ", 1)
+	    assert text[:1] == b"<", text
+	    text = text[int(length):]
+	    n += 1
+	assert n == 4, n
+	E
+}
+
+@test "a TCP receiver that comes late still gets the lines" {
+	plugin p/a.sh 'echo early; exec sleep 1000'
+	late=$(free_port)
+	run_plugins --syslog "tcp://127.0.0.1:$late" p
+	python3 -c '
+import socket, sys
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); s.settimeout(15)
+c = s.accept()[0]; c.settimeout(15); got = b""
+while b"early" not in got: got += c.recv(4096)
+print(got.decode())' "$late"
+}
