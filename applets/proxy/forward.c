@@ -9,7 +9,10 @@
 
 #include "proxy.h"
 
-enum { PATH_MAX_BYTES = HTTP_HEAD_MAX };
+enum {
+	PATH_MAX_BYTES = HTTP_HEAD_MAX,
+	LOCATION_MAX   = 900		/* reply_header takes 1 KiB in all */
+};
 
 /* The target behind the first n segments, from its '/': what is sent on. p is
  * NULL when there is no '/' behind them. */
@@ -29,6 +32,11 @@ static void add_slash(struct exchange *x)
 {
 	const struct span *path = &x->req->path, *q = &x->req->query;
 
+	if (x->req->target.n > LOCATION_MAX) {
+		reply_detail(x, 414, "the path lacks a / behind the name, and is "
+			     "too long to be sent there");
+		return;
+	}
 	reply_header(x, "Location: %.*s/%s%.*s", (int)path->n, path->p,
 		     q->p ? "?" : "", (int)q->n, q->p ? q->p : "");
 	reply(x, 307, NULL, "", 0);

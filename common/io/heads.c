@@ -47,27 +47,49 @@ static bool hop_by_hop(const struct http_head *h, const struct http_field *f)
 
 static bool named_hops(const struct http_head *h)
 {
-	const struct http_field *f = http_find(h, F_CONNECTION);
+	for (int i = 0; i < h->n; i++)
+		if (h->f[i].id == F_CONNECTION &&
+		    !span_is_nocase(h->f[i].value, "keep-alive") &&
+		    !span_is_nocase(h->f[i].value, "close"))
+			return true;
+	return false;
+}
 
-	return f && !span_is_nocase(f->value, "keep-alive") &&
-	       !span_is_nocase(f->value, "close");
+/* What those before us said in this field, in all its lines: a list that
+ * ours is added to. Returns how many. */
+static int earlier(struct text *t, const struct http_head *h,
+		   enum http_field_id id)
+{
+	int n = 0;
+
+	for (int i = 0; i < h->n; i++) {
+		if (h->f[i].id != id || !h->f[i].value.n)
+			continue;
+		if (n++)
+			LIT(t, ", ");
+		put(t, h->f[i].value.p, h->f[i].value.n);
+	}
+	return n;
+}
+
+static void before_ours(struct text *t, const struct http_head *h,
+			enum http_field_id id)
+{
+	if (earlier(t, h, id))
+		LIT(t, ", ");
 }
 
 static void forwarded(struct text *t, const struct exchange *x,
 		      const struct http_head *h)
 {
 	const char *peer = exchange_peer(x);
-	const struct http_field *f;
 	bool v6 = strchr(peer, ':') != NULL, known = strcmp(peer, "unix") != 0;
 
-	if (known) {
+	if (known || http_find(h, F_X_FORWARDED_FOR)) {
 		LIT(t, "X-Forwarded-For: ");
-		f = http_find(h, F_X_FORWARDED_FOR);
-		if (f) {
-			put(t, f->value.p, f->value.n);
+		if (earlier(t, h, F_X_FORWARDED_FOR) && known)
 			LIT(t, ", ");
-		}
-		put_str(t, peer);
+		put_str(t, known ? peer : "");
 		LIT(t, "\r\n");
 	}
 	LIT(t, "X-Forwarded-Proto: http\r\n");
@@ -77,11 +99,7 @@ static void forwarded(struct text *t, const struct exchange *x,
 		LIT(t, "\r\n");
 	}
 	LIT(t, "Forwarded: ");
-	f = http_find(h, F_FORWARDED);
-	if (f) {
-		put(t, f->value.p, f->value.n);
-		LIT(t, ", ");
-	}
+	before_ours(t, h, F_FORWARDED);
 	LIT(t, "for=");
 	put_str(t, !known ? "unknown" : v6 ? "\"[" : peer);
 	if (v6) {
@@ -94,11 +112,7 @@ static void forwarded(struct text *t, const struct exchange *x,
 		LIT(t, "\"");
 	}
 	LIT(t, ";proto=http\r\nVia: ");
-	f = http_find(h, F_VIA);
-	if (f) {
-		put(t, f->value.p, f->value.n);
-		LIT(t, ", ");
-	}
+	before_ours(t, h, F_VIA);
 	put_str(t, h->minor ? "1.1 lmc\r\n" : "1.0 lmc\r\n");
 }
 
@@ -128,6 +142,10 @@ void heads_request(struct text *t, const struct exchange *x,
 		case F_X_FORWARDED_PROTO: case F_X_FORWARDED_HOST:
 		case F_VIA: case F_HOPS:
 			continue;	/* written below */
+		case F_EXPECT:
+			if (!h->expect)		/* HTTP/1.0: RFC 9110 10.1.1 */
+				continue;
+			break;
 		default:
 			if (hop_by_hop(h, f))
 				continue;
@@ -160,7 +178,7 @@ void heads_response(struct text *t, const struct conn *c, const struct http_head
 {
 	put_str(t, "HTTP/1.1 ");
 	put(t, h->target.p, h->target.n);	/* code and reason */
-	LIT(t, "\r\n");
+	put_str(t, h->target.n > 3 ? "\r\n" : " \r\n");
 	for (int i = 0; i < h->n; i++)
 		if (!kept_back(h, &h->f[i]))
 			put_field(t, h->f[i].name, h->f[i].value);

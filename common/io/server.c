@@ -461,7 +461,9 @@ static bool read_body(struct conn *c)
 	char *p;
 	long n = conn_body(c, &p);
 
-	if (n < 0 && c->chunks.line) {
+	/* the bytes that broke the framing are still there; at the end of the
+	 * connection there are none */
+	if (n < 0 && (c->view_n || pend_n(&c->in))) {
 		reply_detail(&c->x, 400, "bad chunked body");
 		return true;
 	}
