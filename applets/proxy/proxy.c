@@ -35,13 +35,13 @@ static struct {
 static const struct opt opts[] = {
 	HEAD("Where to listen"),
 	LIST('l', "listen", "ADDR", &o.listen,
-	     "listen on HOST:PORT or unix:/PATH; repeatable, instead of --host and --port"),
+	     "listen on HOST:PORT or unix:/PATH, instead of --host and --port"),
 	STR(0, "host", "HOST", &o.host, "listen on this address"),
 	INT('p', "port", "PORT", &o.port, 0, 65535, "listen on this port; 0 picks a free one"),
 	INT(0, "ready-fd", "N", &o.ready_fd, 0, 1 << 20,
 	    "write the bound addresses to this descriptor, then close it"),
 	LIST(0, "public-host", "NAME", &door.public_hosts,
-	     "a Host name to answer to, beside addresses and localhost; repeatable"),
+	     "a Host name to answer to, beside addresses and localhost"),
 	FLAG(0, "insecure-allow-all", &door.insecure,
 	     "serve changes and secrets on any address, to anyone"),
 	HEAD("Which nodes"),
@@ -336,5 +336,8 @@ const struct applet proxy_applet = {
 		"  nodes from a file, changes through the API kept over restarts\n"
 		"lmc proxy --listen unix:/run/lmc.sock --listen 127.0.0.1:8000\n"
 		"  two addresses at once",
+	.env =
+		"NOTIFY_SOCKET\n  told when the frontend serves, reloads and ends (systemd)\n"
+		"LISTEN_FDS, LISTEN_PID\n  listening sockets handed over (systemd)",
 	.opts = opts, .run = proxy_run,
 };
