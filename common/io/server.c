@@ -93,6 +93,7 @@ static void conn_close(struct conn *c)
 	pend_drop(&c->out, pend_n(&c->out));
 	c->view_n = 0;
 	exchange_over(c);
+	drained(c->listener->server);
 	c->listener->server->open--;
 	if (c->counted)
 		peers_drop(c->peer);
@@ -140,6 +141,23 @@ static void deadline(struct conn *c, int64_t ms)
 
 /* ---- the end of an exchange ---- */
 
+/* While ending: nothing is under way any more, nothing waits for a client. */
+static void drained(struct server *s)
+{
+	if (!s->draining || s->active || !s->on_drained)
+		return;
+	for (int i = 0; i < slabs_n; i++) {
+		for (int j = 0; j < SLAB; j++) {
+			struct conn *c = &slabs[i][j];
+
+			if (c->watch.fd >= 0 && !c->dead && pend_n(&c->out) &&
+			    c->listener->server == s)
+				return;
+		}
+	}
+	s->on_drained(s);
+}
+
 static void exchange_over(struct conn *c)
 {
 	struct server *s = c->listener->server;
@@ -152,8 +170,7 @@ static void exchange_over(struct conn *c)
 		s->on_done(&c->x);
 	free_gather(c);
 	pend_drop(&c->extra, pend_n(&c->extra));
-	if (s->draining && s->active == 0 && s->on_drained)
-		s->on_drained(s);
+	drained(s);
 }
 
 static void shut(struct conn *c)
@@ -566,6 +583,8 @@ static void flush(struct conn *c)
 		conn_drop(c);
 	else if (!pend_n(&c->out) && c->phase == READ_HEAD)
 		deadline(c, c->listener->server->limits->idle_ms);
+	if (!pend_n(&c->out))
+		drained(c->listener->server);
 }
 
 void conn_run(struct conn *c)
@@ -699,12 +718,10 @@ void server_drain(struct server *s)
 				continue;
 			c->rd = true;	/* a request may wait unread */
 			conn_run(c);
-			if (!c->dead && !c->owed && !pend_n(&c->out))
-				conn_drop(c);
 		}
 	}
+	/* idle connections stay until the end: /readyz says 503 on them */
 	grace_server = s;
 	timer_set(&grace, loop_now() + s->limits->grace_ms, grace_over);
-	if (s->active == 0 && s->on_drained)
-		s->on_drained(s);
+	drained(s);
 }
