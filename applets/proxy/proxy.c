@@ -10,6 +10,7 @@
 
 #include "applet.h"
 #include "die.h"
+#include "label.h"
 #include "log.h"
 #include "proxy.h"
 #include "source.h"
@@ -25,6 +26,7 @@ static struct {
 	struct limits limits;
 	struct relay_limits relay;
 	struct scrape_conf scrape;
+	struct sd_conf sd;
 } o = {
 	.host = "127.0.0.1", .port = 8000, .log_level = "warning",
 	.log = "text", .ready_fd = -1, .access_log = "off", .probe = 10000,
@@ -82,6 +84,10 @@ static const struct opt opts[] = {
 	    "the label that says which node a sample is of"),
 	FLAG(0, "underscore", &o.scrape.underscore,
 	     "write lmcache_x instead of lmcache:x"),
+	STR(0, "file-sd", "FILE", &o.sd.file,
+	    "keep the list of /sd/prometheus in this file, for file_sd_configs"),
+	STR(0, "sd-target", "HOST:PORT", &o.sd.target,
+	    "where Prometheus reaches this frontend, when not as it asked"),
 	HEAD("Log"),
 	STR(0, "log-level", "critical|error|warning|warn|info|debug|trace",
 	    &o.log_level, "what to write to stderr"),
@@ -285,6 +291,25 @@ static void open_access_log(void)
 		die(EXIT_SYS, "unable to open %s:", o.access_file);
 }
 
+static void start_metrics(void)
+{
+	const struct addr *tcp = NULL;
+
+	if (!label_name(o.scrape.node_label))
+		die(EXIT_USAGE, "--node-label: %s is not a label name",
+		    o.scrape.node_label);
+	for (int i = listeners_n - 1; i >= 0; i--)
+		if (listeners[i].addr.kind == ADDR_TCP)
+			tcp = &listeners[i].addr;
+	o.sd.node_label = o.scrape.node_label;
+	scrape_init(&o.scrape);
+	if (sd_init(&o.sd, tcp) == 0)
+		return;
+	if (errno == EDESTADDRREQ)
+		die(EXIT_USAGE, "--file-sd: name this frontend's address with --sd-target");
+	die(EXIT_SYS, "unable to write %s:", o.sd.file);
+}
+
 static int proxy_run(int argc, char **argv)
 {
 	(void)argv;
@@ -305,7 +330,7 @@ static int proxy_run(int argc, char **argv)
 	if (loop_signal(SIGTERM, on_term) < 0 || loop_signal(SIGINT, on_term) < 0 ||
 	    loop_signal(SIGHUP, on_hup) < 0 || loop_signal(SIGUSR2, on_usr2) < 0)
 		die(EXIT_SYS, "unable to catch signals:");
-	scrape_init(&o.scrape);
+	start_metrics();
 	health_start(o.probe);
 	tell_addresses();
 	replace_ready();

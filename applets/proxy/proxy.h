@@ -68,6 +68,8 @@ int table_delete(const char *name, int *status, const char **why);
 const struct leaf *table_any(int i);
 /* A new base under the changes made through the API. 0 or -1. */
 int table_rebase(struct nodes *base, struct node_error *e);
+/* After every change of the table, whoever made it. */
+void table_on_change(void (*on)(void));
 
 /* ---- health.c ---- */
 
@@ -94,6 +96,18 @@ struct scrape_conf {
 void scrape_init(const struct scrape_conf *c);
 void scrape_get(struct exchange *x);
 
+/* ---- sd.c: the nodes as Prometheus's targets ---- */
+
+struct sd_conf {
+	const char *node_label;
+	const char *target;	/* HOST:PORT of this frontend, or NULL: as asked */
+	const char *file;	/* kept up to date, or NULL */
+};
+/* Writes the file, now and after every change. listening is our first TCP
+ * address, or NULL. 0, or -1 with errno; EDESTADDRREQ: no target is known. */
+int  sd_init(const struct sd_conf *c, const struct addr *listening);
+void sd_get(struct exchange *x);
+
 /* ---- stats.c: the frontend's own metrics ---- */
 
 void stats_done(struct exchange *x, int route);
@@ -104,6 +118,7 @@ void stats_get(struct exchange *x);
 
 void routes_done(struct exchange *x);	/* server's on_done */
 const char *routes_path(int route);	/* from 1; NULL behind the last */
+bool routes_gzip(const struct exchange *x);	/* the client takes gzip */
 
 /* ---- replace.c: handing the sockets to a new binary ---- */
 

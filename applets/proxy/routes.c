@@ -51,6 +51,7 @@ static const struct route {
 	{ GET,    "/api/proxies/*/refresh", VIEWER, api_proxy_refresh,   "its nodes, read again" },
 	{ GET,    "/metrics/self",        VIEWER,   stats_get,           "the frontend's own metrics" },
 	{ GET,    "/metrics",             VIEWER,   scrape_get,          "the nodes' metrics, merged" },
+	{ GET,    "/sd/prometheus",       VIEWER,   sd_get,              "the nodes as targets, for http_sd_configs" },
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };
@@ -233,6 +234,13 @@ static bool lists(struct span list, const char *word)
 	return false;
 }
 
+bool routes_gzip(const struct exchange *x)
+{
+	const struct http_field *want = http_find(x->req, F_ACCEPT_ENCODING);
+
+	return want && lists(want->value, "gzip");
+}
+
 static bool has_tag(struct span list, const char *tag)
 {
 	size_t n = strlen(tag);
@@ -246,7 +254,6 @@ static bool has_tag(struct span list, const char *tag)
 static void asset(struct exchange *x)
 {
 	const struct asset *a = asset_find(x->req->path.p, x->req->path.n);
-	const struct http_field *want = http_find(x->req, F_ACCEPT_ENCODING);
 	const struct http_field *have = http_find(x->req, F_IF_NONE_MATCH);
 	bool gz;
 
@@ -254,7 +261,7 @@ static void asset(struct exchange *x)
 		reply_detail(x, 404, "Not Found");
 		return;
 	}
-	gz = a->gz_len && want && lists(want->value, "gzip");
+	gz = a->gz_len && routes_gzip(x);
 	reply_header(x, "ETag: %s", gz ? a->gz_etag : a->etag);
 	reply_header(x, "Vary: Accept-Encoding");
 	reply_header(x, "Cache-Control: no-cache");

@@ -26,6 +26,7 @@ static int leaves_n;
 static int *slots, slots_n;	/* name -> leaf + 1; open addressing */
 static const char *state_file;
 static const struct relay_limits *limits;
+static void (*on_change)(void);
 
 /* ---- copies ---- */
 
@@ -200,6 +201,8 @@ static int reindex(void)
 	for (int i = 0; i < old_n; i++)
 		origin_drop(old[i].origin);
 	free(old);
+	if (on_change)
+		on_change();
 	return 0;
 }
 
@@ -601,6 +604,11 @@ int table_rebase(struct nodes *from, struct node_error *e)
 	rc = reindex();
 	nodes_free(&stale);
 	return rc;
+}
+
+void table_on_change(void (*on)(void))
+{
+	on_change = on;
 }
 
 const struct leaf *table_any(int i)

@@ -1,0 +1,78 @@
+/* scrape.h - the parts of GET /metrics to each other
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SCRAPE_H
+#define SCRAPE_H
+
+#include "expo.h"
+#include "fetch.h"
+#include "gzip.h"
+#include "proxy.h"
+
+enum {
+	NAMES_MAX  = 64,	/* name[] and node of one question */
+	BY_MAX     = 8,		/* labels a roll-up keeps */
+	NODE_BYTES = 16 << 20	/* of one node's answer (threats.md T17) */
+};
+
+extern const struct scrape_conf *scrape_conf;
+
+/* What one node said. */
+struct said {
+	struct fanout *of;
+	struct fetch  *fetch;		/* under way, or NULL */
+	char          *node, *frontend;	/* frontend: NULL for our own nodes */
+	struct buf     body;
+	bool           answered;	/* with status 200 */
+	int64_t        us;
+	/* of the merge at work */
+	bool           up;
+	size_t         samples, duplicates;
+};
+
+struct fanout {
+	struct said   *said;
+	int            n, left, refs;
+	int64_t        began, until;	/* ms */
+	struct waiter *waiters;
+	bool           whole;		/* all nodes: others may join */
+};
+
+/* One who asked, from the question to the last byte of the answer. */
+struct waiter {
+	struct exchange *x;
+	struct fanout   *of;
+	struct waiter   *next;
+	struct timer     timer;		/* its own deadline */
+	struct task      task;
+	/* the question */
+	struct expo_opts opts;
+	char            *query;		/* what is below points into it */
+	const char      *name[NAMES_MAX], *node[NAMES_MAX], *by[BY_MAX];
+	struct expo_selector *select[EXPO_SELECTORS];
+	unsigned         nodes;
+	struct expo_rollup rollup;
+	bool             rolled, gzipped;
+	enum expo_format out;
+	/* the answer */
+	struct expo     *merge;
+	struct said    **who;		/* of each input */
+	struct buf       own, conflicts;	/* what we add */
+	unsigned         conflicts_n;
+	struct gzip     *gzip;
+	bool             last;		/* gzip has the end */
+	size_t           turn;		/* bytes made in this turn of the loop */
+};
+
+/* scrape_query.c: 0, or -1 and answered. */
+int     query_read(struct waiter *w);
+int64_t query_deadline(const struct exchange *x);	/* ms from now */
+bool    query_wants(const struct waiter *w, const char *node);
+
+/* scrape_answer.c: merges what is there, and answers. Frees w, then or when
+ * the last byte is out. */
+void answer(struct waiter *w);
+
+void waiter_free(struct waiter *w);
+
+#endif
