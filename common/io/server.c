@@ -22,6 +22,7 @@ static struct conn **slabs;
 static int slabs_n;
 
 static void exchange_over(struct conn *c);
+static void drained(struct server *s);
 static void conn_on(struct watch *w, unsigned ready);
 
 /* ---- slots ---- */
