@@ -451,6 +451,12 @@ def test_uploads():
             same((r.get("Transfer-Encoding"), r.get("Content-Length")), ("chunked", None))
             check(b"Trailer:" not in r.raw and b"ext" not in r.raw, "copied through")
 
+            # much more than is passed on in one turn, all at once
+            n = 8 << 20
+            w.send(POST.encode() + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % n +
+                   bytes(n) + b"\r\n0\r\n\r\n")
+            same(w.answer().body, b"%d" % n)
+
             w.send(POST + "Transfer-Encoding: chunked\r\n\r\n")
             for c in "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n":
                 w.send(c)

@@ -338,6 +338,7 @@ static bool push(struct upconn *u, const char *head, size_t head_n)
 		if (u->req_done || pend_n(&u->out))
 			return true;
 	}
+	task_later(&u->task, again);	/* others first */
 	return true;
 }
 
