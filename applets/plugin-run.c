@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "applet.h"
@@ -16,11 +17,11 @@
 
 static struct {
 	const char *role, *config, *strict, *explain, *output, *restart, *wait_for;
-	const char *log, *log_dir, *syslog, *status, *stop, *restart_now;
+	const char *log, *log_dir, *syslog, *status, *stop, *restart_now, *get, *role_of_new;
 	struct strs pass;
 	int64_t grace, backoff, backoff_max, stable, log_size;
 	long worker_id, worker_count, limit, watch_pid, log_count, ready_fd;
-	bool list, insecure, id_given, clean, watch, by_path, detached, until_done, ps;
+	bool list, insecure, id_given, count_given, clean, watch, by_path, detached, until_done, ps, frontend;
 } o = {
 	.worker_count = 1, .output = "table", .restart = "on-failure", .log = "text",
 	.grace = 10000, .backoff = 1000, .backoff_max = 60000, .stable = 10000,
@@ -32,7 +33,8 @@ static const struct opt opts[] = {
 	STR(0, "role", "scheduler|worker", &o.role, "this process's role (none: MP mode)"),
 	{ OPT_INT, 0, "worker-id", "N", &o.worker_id, -1, 1000000000, "this process's worker id",
 	  &o.id_given },
-	INT(0, "worker-count", "N", &o.worker_count, 0, 1000000000, "how many workers there are"),
+	{ OPT_INT, 0, "worker-count", "N", &o.worker_count, 0, 1000000000,
+	  "how many workers there are", &o.count_given },
 	STR(0, "config", "FILE", &o.config, "LMCache's configuration, YAML or JSON"),
 	STR(0, "strict-upstream", "runtime_str|runtime_enum|plugin_enum", &o.strict,
 	    "decide and run exactly as that generation of LMCache's launcher"),
@@ -70,6 +72,10 @@ static const struct opt opts[] = {
 	FLAG(0, "ps", &o.ps, "show its plugins"),
 	STR(0, "stop", "NAME", &o.stop, "stop one of them"),
 	STR(0, "restart-now", "NAME", &o.restart_now, "stop it if it runs, and start it"),
+	HEAD("As a plugin of LMCache"),
+	FLAG(0, "frontend", &o.frontend, "run lmc proxy with plugin.frontend.* as its options"),
+	STR(0, "get", "KEY", &o.get, "print a key of the extra configuration; exit 1 without it"),
+	STR(0, "new", "ROLE", &o.role_of_new, "make ROLE_NAME.sh, a plugin to start from"),
 	{ 0 }
 };
 
@@ -84,14 +90,50 @@ static enum plugin_gen gen_of(const char *s)
 		strcmp(s, "runtime_enum") == 0 ? GEN_RUNTIME_ENUM : GEN_PLUGIN_ENUM;
 }
 
+/* "KVConnectorRole.WORKER", "worker", "": as the generations write it. */
+static enum plugin_role role_given(void)
+{
+	const char *s = getenv("LMCACHE_RUNTIME_PLUGIN_ROLE"), *dot;
+
+	if (!s)
+		s = getenv("LMCACHE_PLUGIN_ROLE");
+	dot = s ? strrchr(s, '.') : NULL;
+	s = dot ? dot + 1 : s;
+	return !s ? ROLE_MP : strcasecmp(s, "worker") == 0 ? ROLE_WORKER :
+		strcasecmp(s, "scheduler") == 0 ? ROLE_SCHEDULER : ROLE_MP;
+}
+
+static void number_given(const char *what, long *out)
+{
+	char name[64], *end;
+	const char *s;
+	long n;
+
+	snprintf(name, sizeof name, "LMCACHE_RUNTIME_PLUGIN_%s", what);
+	s = getenv(name);
+	snprintf(name, sizeof name, "LMCACHE_PLUGIN_%s", what);
+	s = s ? s : getenv(name);
+	n = s ? strtol(s, &end, 10) : 0;
+	if (s && *s && !*end && n >= -1)
+		*out = n;
+}
+
 static void read_rules(void)
 {
 	char why[400];
 
 	rules.gen = gen_of(o.strict);
-	rules.role = !o.role ? ROLE_MP : *o.role == 's' ? ROLE_SCHEDULER : ROLE_WORKER;
-	rules.worker_id = o.id_given ? o.worker_id : rules.role == ROLE_SCHEDULER ? -1 : 0;
-	rules.worker_count = o.worker_count;
+	rules.role = !o.role ? role_given() : *o.role == 's' ? ROLE_SCHEDULER : ROLE_WORKER;
+	rules.worker_id = rules.role == ROLE_SCHEDULER ? -1 : 0;
+	rules.worker_count = 1;
+	if (!o.role) {
+		number_given("WORKER_ID", &rules.worker_id);
+		number_given("WORKER_COUNT", &rules.worker_count);
+	}
+	if (o.id_given)
+		rules.worker_id = o.worker_id;
+	if (o.count_given)
+		rules.worker_count = o.worker_count;
 	rules.insecure = o.insecure;
 	rules.path = getenv("PATH");
 	if (!rules.path)
@@ -398,13 +440,145 @@ static int supervised(int n, char **locations)
 	return status;
 }
 
+/* A key of the extra configuration as text; false: not there. */
+static bool extra_text(const char *key, struct buf *out)
+{
+	struct json_error e;
+	struct json j;
+	bool found;
+	jv v;
+
+	if (!conf.extra || json_parse(&j, conf.extra, strlen(conf.extra), CONF_MAX,
+				      JSON_INF | JSON_SURROGATE, &e) < 0)
+		return false;
+	v = json_get(&j, 0, key);
+	found = v >= 0 && json_type(&j, v) != JSON_NULL && json_str(&j, v, out) == 0;
+	json_free(&j);
+	return found;
+}
+
+static int get(void)
+{
+	struct buf out = BUF(CONF_MAX);
+
+	if (!extra_text(o.get, &out))
+		return EXIT_NO;
+	printf("%s\n", out.p ? out.p : "");
+	return EXIT_OK;
+}
+
+static const char new_text[] =
+	"#!/bin/sh\n"
+	"# %s: what it does, in a line.\n"
+	"#\n"
+	"# lmc: restart=on-failure\n"
+	"role=${LMCACHE_RUNTIME_PLUGIN_ROLE:-$LMCACHE_PLUGIN_ROLE}\n"
+	"worker=${LMCACHE_RUNTIME_PLUGIN_WORKER_ID:-$LMCACHE_PLUGIN_WORKER_ID}\n"
+	"trap 'exit 0' TERM INT\n"
+	"\n"
+	"echo \"started: role ${role:-none}, worker $worker\"\n"
+	"while kill -0 \"$PPID\" 2>/dev/null; do\n"
+	"\t: look at something, and say so in one line\n"
+	"\tsleep 30 &\n"
+	"\twait \"$!\"\n"
+	"done\n";
+
+static int new(int argc, char **argv)
+{
+	char path[300];
+	struct plugin_name nm;
+	int fd;
+
+	if (argc != 1 || !*argv[0] || strpbrk(argv[0], "/. \n"))
+		die(EXIT_USAGE, "--new ROLE takes one NAME of letters, digits, - and _");
+	snprintf(path, sizeof path, "%.100s_%.100s.sh", o.role_of_new, argv[0]);
+	plugin_name(&nm, path, strlen(path));
+	if (strchr(path, '/') || (strcmp(nm.role, "ALL") != 0 && strcmp(nm.role, "WORKER") != 0 &&
+				  strcmp(nm.role, "SCHEDULER") != 0))
+		die(EXIT_USAGE, "--new %s: must be all, scheduler, worker or worker_N",
+		    o.role_of_new);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	if (fd < 0)
+		die(EXIT_SYS, "unable to make %s:", path);
+	if (dprintf(fd, new_text, path) < 0 || close(fd) < 0)
+		die(EXIT_SYS, "unable to write %s:", path);
+	puts(path);
+	return EXIT_OK;
+}
+
+enum { FRONTEND_ARGS = 128 };
+static const char frontend_prefix[] = "plugin.frontend.";
+
+static char *option_of(const struct json *j, jv v, const char *key)
+{
+	struct buf text = BUF(CONF_MAX), arg = BUF(CONF_MAX);
+	const char *p;
+
+	if (json_type(j, v) == JSON_NULL || (json_type(j, v) == JSON_BOOL && !json_true(j, v)))
+		return NULL;
+	buf_puts(&arg, "--");
+	for (p = key + sizeof frontend_prefix - 1; *p; p++)
+		buf_putc(&arg, *p == '_' ? '-' : *p);
+	if (json_type(j, v) != JSON_BOOL) {
+		json_str(j, v, &text);
+		buf_printf(&arg, "=%s", text.p ? text.p : "");
+	}
+	buf_free(&text);
+	return arg.p;
+}
+
+/* lmcache_frontend's plugin (protocol.md 1.7): port from the configuration,
+ * $LMCACHE_FRONTEND_PORT or 8000, on every address unless told otherwise. */
+static char *const *frontend_argv(void)
+{
+	char **argv = xcalloc(FRONTEND_ARGS + 1, sizeof *argv), *key, *arg;
+	const char *port = getenv("LMCACHE_FRONTEND_PORT");
+	struct json_error e;
+	struct json j;
+	int n = 0;
+	jv at;
+
+	argv[n++] = xstrdup("/proc/self/exe");
+	argv[n++] = xstrdup("proxy");
+	argv[n++] = xstrdup("--host=0.0.0.0");
+	if (asprintf(&argv[n++], "--port=%s", port && *port ? port : "8000") < 0)
+		die(EXIT_SYS, "out of memory");
+	if (!conf.extra || json_parse(&j, conf.extra, strlen(conf.extra), CONF_MAX,
+				      JSON_INF | JSON_SURROGATE, &e) < 0)
+		return argv;
+	for (at = json_first(&j, 0); at >= 0; at = json_next(&j, 0, at)) {
+		key = json_dup(&j, json_key(&j, at));
+		if (key && strncmp(key, frontend_prefix, sizeof frontend_prefix - 1) == 0 &&
+		    n < FRONTEND_ARGS && (arg = option_of(&j, at, key)))
+			argv[n++] = arg;
+		free(key);
+	}
+	json_free(&j);
+	return argv;
+}
+
+static int print_argv(char *const *argv)
+{
+	for (; *argv; argv++)
+		puts(safe(*argv, strlen(*argv)));
+	return EXIT_OK;
+}
+
 static int plugin_run_run(int argc, char **argv)
 {
 	int n = opt_before_dashes < 0 ? argc : opt_before_dashes;
 
 	if (o.ps || o.stop || o.restart_now)
 		return ask();
+	if (o.role_of_new)
+		return new(argc, argv);
 	read_rules();
+	if (o.get)
+		return get();
+	if (o.frontend)
+		supervise.main_argv = frontend_argv();
+	if (o.frontend && o.list)
+		return print_argv(supervise.main_argv);
 	if (o.explain)
 		return explain();
 	if (o.list)

@@ -1,11 +1,13 @@
 /* plugin_env.h - the configuration and environment a plugin is given
  * SPDX-License-Identifier: Apache-2.0
  *
- * Configuration, first that is there: the file named, $LMCACHE_CONFIG_FILE,
- * $LMCACHE_RUNTIME_PLUGIN_CONFIG, $LMCACHE_PLUGIN_CONFIG. YAML (yaml.h) or
- * JSON with Python's Infinity and NaN. LMCACHE_<KEY> in the environment wins
- * over a file's key, parsed as upstream parses it (protocol.md 6). An MP
- * configuration (one with "mp_config") takes nothing from the environment.
+ * Configuration, first that is there: the file named; what the launcher gave
+ * us when we are a plugin ourselves ($LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE,
+ * $LMCACHE_RUNTIME_PLUGIN_CONFIG, $LMCACHE_PLUGIN_CONFIG), without its
+ * locations; $LMCACHE_CONFIG_FILE. YAML (yaml.h) or JSON with Python's
+ * Infinity and NaN. LMCACHE_<KEY> in the environment wins over a file's key,
+ * parsed as upstream parses it (protocol.md 6). An MP configuration (one with
+ * "mp_config") takes nothing from the environment.
  */
 #ifndef PLUGIN_ENV_H
 #define PLUGIN_ENV_H

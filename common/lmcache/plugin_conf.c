@@ -335,32 +335,72 @@ static int from_text(struct plugin_conf *c, const char *name, const char *p, siz
 	return bad;
 }
 
+static int from_file(struct plugin_conf *c, const char *file, char *why, size_t n)
+{
+	size_t len;
+	char *text = read_file(file, CONF_MAX, &len);
+	int bad;
+
+	if (!text) {
+		snprintf(why, n, "unable to read %s: %s", file, strerror(errno));
+		return -1;
+	}
+	bad = from_text(c, file, text, len, why, n);
+	free(text);
+	return bad;
+}
+
+static void no_locations(struct plugin_conf *c)
+{
+	size_t i;
+
+	for (i = 0; c->locations && c->locations[i]; i++)
+		free(c->locations[i]);
+	free(c->locations);
+	c->locations = NULL;
+}
+
+/* The launcher that gave it to us has read the environment for it, and runs
+ * the locations in it itself: so must we not. */
+static int from_launcher(struct plugin_conf *c, const char *name, char *why, size_t n)
+{
+	const char *text = getenv(name);
+	struct json_error e;
+	struct json j;
+	int bad;
+
+	if (json_parse(&j, text, strlen(text), CONF_MAX, JSON_INF | JSON_SURROGATE, &e) < 0)
+		return complain(why, n, name, &e);
+	bad = json_type(&j, 0) == JSON_OBJECT ? settle(c, &j, why, n) : 0;
+	json_free(&j);
+	no_locations(c);
+	return bad;
+}
+
 int plugin_conf(struct plugin_conf *c, const char *file, char *why, size_t n)
 {
-	static const char *const inherited[] = {
+	static const char *const given[] = {
 		"LMCACHE_RUNTIME_PLUGIN_CONFIG", "LMCACHE_PLUGIN_CONFIG"
 	};
 	const char *env;
-	size_t i, len;
-	char *text;
+	size_t i;
 	int bad;
 
 	memset(c, 0, sizeof *c);
-	if (!file)
-		file = getenv("LMCACHE_CONFIG_FILE");
-	if (file && *file) {
-		text = read_file(file, CONF_MAX, &len);
-		if (!text) {
-			snprintf(why, n, "unable to read %s: %s", file, strerror(errno));
-			return -1;
-		}
-		bad = from_text(c, file, text, len, why, n);
-		free(text);
+	if (file)
+		return from_file(c, file, why, n);
+	env = getenv("LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE");
+	if (env && *env) {
+		bad = from_file(c, env, why, n);
+		no_locations(c);
 		return bad;
 	}
 	for (i = 0; i < 2; i++)
-		if ((env = getenv(inherited[i])) && *env)
-			return from_json(c, inherited[i], env, strlen(env), why, n);
+		if ((env = getenv(given[i])) && *env)
+			return from_launcher(c, given[i], why, n);
+	env = getenv("LMCACHE_CONFIG_FILE");
+	if (env && *env)
+		return from_file(c, env, why, n);
 	for (i = 0; i < KEYS; i++)
 		if (env_of(&conf_keys[i]))
 			return from_json(c, "the environment", "{}", 2, why, n);
@@ -369,11 +409,7 @@ int plugin_conf(struct plugin_conf *c, const char *file, char *why, size_t n)
 
 void plugin_conf_free(struct plugin_conf *c)
 {
-	size_t i;
-
-	for (i = 0; c->locations && c->locations[i]; i++)
-		free(c->locations[i]);
-	free(c->locations);
+	no_locations(c);
 	free(c->json);
 	free(c->extra);
 	free(c->file);
