@@ -216,8 +216,7 @@ hash = $(firstword $(shell printf %s '$(subst ','\'',$(subst $(newline),;,$1))' 
 # The release is built for musl; `make check` needs the same for glibc, because
 # the sanitizers do.
 FETCHED     := build/src/.$(call hash,$(FETCH_SH))
-MUSL_FLAGS  := -fcf-protection=full -fno-asynchronous-unwind-tables \
-	-fno-unwind-tables
+MUSL_FLAGS  := -fno-asynchronous-unwind-tables -fno-unwind-tables
 GLIBC_FLAGS := -g -fno-omit-frame-pointer
 CHECK_DEPS_CC := gcc
 
