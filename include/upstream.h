@@ -29,6 +29,8 @@ struct origin {
 	struct upconn   *idle;		/* last used first */
 	struct upconn   *unresolved;
 	struct waiting  *waiting, **waiting_end;
+	struct task      wake;		/* some of those may go on */
+	void (*serve)(struct origin *o);
 	long             open, idle_n, waiting_n;
 	enum origin_state state;
 	char             error[128];
@@ -37,6 +39,7 @@ struct origin {
 	uint64_t         bytes_in, bytes_out;
 	int              fetches;	/* under way */
 	bool             slow;		/* it fails by timing out: fail at once */
+	int64_t          tried;		/* ms, when it failed or was tried again */
 	unsigned long    by_class[6], buckets[ORIGIN_BUCKETS + 1];
 	int64_t          total_us;
 };

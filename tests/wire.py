@@ -273,6 +273,7 @@ class Upstream:
     /hang       nothing, ever
     /sleep/MS   "ok" after a while
     /stale      "ok", then closes without having said so
+    /once       "ok"; the connection's next request is read, and gets nothing
     others      "ok"
     """
 
@@ -318,7 +319,8 @@ class Upstream:
     def talk(self, sock):
         try:
             with sock:
-                while self.one(sock):
+                last = [""]
+                while self.one(sock, last):
                     pass
         except OSError:
             pass
@@ -332,7 +334,7 @@ class Upstream:
             self.bytes += len(data)
         return data
 
-    def one(self, sock):
+    def one(self, sock, last):
         buf = b""
         while b"\r\n\r\n" not in buf:
             data = self.recv(sock)
@@ -345,6 +347,9 @@ class Upstream:
         r = Request(head + b"\r\n")
         with self.lock:
             self.requests.append(r)
+        if last[0].startswith("/once"):
+            return False
+        last[0] = r.target
         early = "wait=head" in r.target
         if "100-continue" in (r.get("Expect") or "") and not early:
             sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")

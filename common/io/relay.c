@@ -16,7 +16,8 @@ enum {
 	HEAD_SPACE = HTTP_HEAD_MAX + 4096,	/* a head with what we add */
 	SPLICE_MIN = 256 << 10,	/* bytes to come: shorter bodies are copied */
 	PIPE_BYTES = 256 << 10,
-	PIECES     = 16		/* reads of one answer before others have a turn */
+	PIECES     = 16,	/* reads of one answer before others have a turn */
+	TRY_MS     = 3000	/* a node that is down is tried by one request */
 };
 
 /* A request that waits for one of its node's connections. */
@@ -71,15 +72,11 @@ static void next_waiting(struct origin *o)
 
 static void let_go(struct upconn *u, bool keep)
 {
-	struct origin *o = origin_ref(u->o);
-
 	u->c = NULL;
 	if (keep)
 		up_keep(u);
 	else
 		up_close(u);
-	next_waiting(o);
-	origin_drop(o);
 }
 
 static void client_gone(struct conn *c)
@@ -91,6 +88,12 @@ static void client_gone(struct conn *c)
 		let_go(u, false);
 }
 
+static void busy(struct exchange *x, const struct origin *o, const char *why)
+{
+	reply_header(x, "Retry-After: 1");
+	reply_detail(x, 503, "no connection to %s: %s", o->label, why);
+}
+
 /* Nothing of an answer has gone out: say why. Otherwise the client must see
  * that its answer is broken. */
 static void fail(struct upconn *u, int status, const char *why)
@@ -99,7 +102,8 @@ static void fail(struct upconn *u, int status, const char *why)
 	struct origin *o = origin_ref(u->o);
 	bool early = u->phase <= UP_CONNECTING, un = o->addr.kind == ADDR_UNIX;
 
-	origin_bad(o, why);
+	if (status != 503)
+		origin_bad(o, why);
 	origin_count(o, status, clock_us() - c->x.start_us);
 	if (status == 504)
 		o->slow = true;
@@ -110,7 +114,7 @@ static void fail(struct upconn *u, int status, const char *why)
 	if (c->started)
 		conn_done(c, false);
 	else if (status == 503)
-		reply_detail(&c->x, 503, "no connection to %s: %s", o->label, why);
+		busy(&c->x, o, why);
 	else if (status == 504)
 		reply_detail(&c->x, 504, "Connection to %s %s timed out",
 			     un ? "socket" : "target service", o->label);
@@ -559,6 +563,8 @@ static enum go pass_head(struct upconn *u, char *p, size_t n)
 		go = pass_body(u, t.p, t.n);
 	} else {
 		go = pass_body(u, t.p, t.n);
+		if (go == ON)
+			up_timer(u, u->o->limits->between_ms);
 	}
 	/* whole is as large as one read: to_client wrote or copied it all */
 	free(whole.p);
@@ -775,8 +781,7 @@ static void waited(struct timer *t)
 	unpin(w);
 	c->relay = NULL;
 	c->gone = NULL;
-	reply_header(&c->x, "Retry-After: 1");
-	reply_detail(&c->x, 503, "%s is busy", w->o->label);
+	busy(&c->x, w->o, "all are in use");
 	origin_drop(w->o);
 	free(w);
 }
@@ -799,10 +804,10 @@ static void enqueue(struct conn *c, struct origin *o, enum http_method method,
 	if (o->waiting_n < o->limits->queue)
 		w = malloc(sizeof *w + n);
 	if (!w) {
-		reply_header(&c->x, "Retry-After: 1");
-		reply_detail(&c->x, 503, "%s is busy", o->label);
+		busy(&c->x, o, "all are in use");
 		return;
 	}
+	o->serve = next_waiting;
 	memset(w, 0, sizeof *w);
 	w->o = origin_ref(o);
 	w->c = c;
@@ -844,8 +849,8 @@ void relay(struct exchange *x, struct origin *o, struct span target)
 			     hops);
 		return;
 	}
-	if (o->state == ORIGIN_DOWN && o->slow) {
-		/* a probe brings it back */
+	if (o->state == ORIGIN_DOWN && o->slow && o->tried + TRY_MS > loop_now()) {
+		/* a probe brings it back, or a request now and then */
 		reply_detail(x, 502, "%s is down: %s", o->label, o->error);
 		return;
 	}
@@ -855,9 +860,10 @@ void relay(struct exchange *x, struct origin *o, struct span target)
 		return;
 	}
 	o->requests++;
+	o->tried = loop_now();
 	x->conn->relay = NULL;
 	x->conn->pump = NULL;
-	if (room(o))
+	if (room(o) && !o->waiting)
 		up_go(x->conn, o, x->method, t.p, t.n);
 	else
 		enqueue(x->conn, o, x->method, t.p, t.n);

@@ -103,6 +103,8 @@ void reply(struct exchange *x, int status, const char *type, const void *p, size
 	if (c->dead || !c->owed || c->started)
 		return;
 	c->started = true;
+	/* a relay may have chosen another framing before it failed */
+	c->chunked_out = c->close_delimited = false;
 	x->status = status;
 	iov[0].iov_base = head;
 	iov[0].iov_len = head_text(c, head, status, type, (int64_t)n);

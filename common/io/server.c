@@ -13,7 +13,8 @@
 enum {
 	SLAB        = 64,	/* connections allocated at once */
 	FIN_MS      = 250,	/* a client that sent FIN still gets this long */
-	LINGER_MS   = 2000
+	LINGER_MS   = 2000,
+	LOOK_MS     = 15000	/* a request under way is looked after so often */
 };
 
 static char *scratch;		/* what clients sent; a block */
@@ -193,7 +194,8 @@ static void finish(struct conn *c)
 		c->phase = DRAIN;
 	if (!c->keep || c->listener->server->draining)
 		c->phase = CLOSE;
-	deadline(c, pend_n(&c->out) ? l->write_ms : l->idle_ms);
+	deadline(c, pend_n(&c->out) ? l->write_ms :
+		 pend_n(&c->in) ? l->head_ms : l->idle_ms);
 }
 
 void conn_reset(struct conn *c)
@@ -354,6 +356,23 @@ static void refuse(struct conn *c, int status, const char *why)
 	reply_detail(&c->x, status, "%s", why);
 }
 
+/* How long until a request under way is looked at again. */
+static int64_t look_ms(const struct limits *l)
+{
+	int64_t ms = l->write_ms < l->body_idle_ms ? l->write_ms : l->body_idle_ms;
+
+	return ms < LOOK_MS ? ms : LOOK_MS;
+}
+
+/* The timer stands where the phase before wanted it: that may be too late. */
+static void look_after(struct conn *c)
+{
+	int64_t due = loop_now() + look_ms(c->listener->server->limits);
+
+	if (c->timer.due > due)
+		timer_set(&c->timer, due, conn_timer);
+}
+
 static void begin(struct conn *c, struct http_head *h, size_t n)
 {
 	struct server *s = c->listener->server;
@@ -376,6 +395,7 @@ static void begin(struct conn *c, struct http_head *h, size_t n)
 		.method = h->method, .start_us = clock_us(),
 	};
 	c->phase = ANSWER;
+	look_after(c);
 	s->active++;
 	s->requests++;
 	if (!c->view_n) {
@@ -652,8 +672,8 @@ static void conn_timer(struct timer *t)
 	 * others moved on with every byte */
 	if (wait == 0 || ((c->phase != READ_HEAD || pend_n(&c->out)) &&
 			  c->since + wait > loop_now())) {
-		timer_set(t, wait ? c->since + wait : loop_now() + FIN_MS * 60,
-			  conn_timer);
+		timer_set(t, wait ? c->since + wait : loop_now() +
+			  look_ms(c->listener->server->limits), conn_timer);
 		return;
 	}
 	if (c->phase == READ_HEAD && pend_n(&c->in) && !pend_n(&c->out)) {

@@ -60,8 +60,10 @@ struct origin *origin_ref(struct origin *o)
 void origin_drop(struct origin *o)
 {
 	/* every connection holds a reference: none is left when it is freed */
-	if (o && --o->refs == 0)
-		free(o);
+	if (!o || --o->refs)
+		return;
+	task_cancel(&o->wake);
+	free(o);
 }
 
 void origin_retire(struct origin *o)
@@ -110,6 +112,7 @@ void origin_bad(struct origin *o, const char *why)
 {
 	o->failures++;
 	o->fails_in_row++;
+	o->tried = loop_now();
 	o->state = o->fails_in_row < DOWN_AFTER ? ORIGIN_FAILING : ORIGIN_DOWN;
 	snprintf(o->error, sizeof o->error, "%s", why);
 }
@@ -255,6 +258,23 @@ static void close_pipe(struct upconn *u)
 	u->piped = 0;
 }
 
+static void woken(struct task *t)
+{
+	struct origin *o = (struct origin *)((char *)t - offsetof(struct origin, wake));
+
+	origin_ref(o);
+	o->serve(o);
+	origin_drop(o);
+}
+
+/* Another connection may be used. Not at once: we may be deep in the work of
+ * one client, whose bytes stand in the buffer that all of them share. */
+static void roomier(struct origin *o)
+{
+	if (o->waiting)
+		task_later(&o->wake, woken);
+}
+
 void up_close(struct upconn *u)
 {
 	struct origin *o = u->o;
@@ -276,8 +296,22 @@ void up_close(struct upconn *u)
 	free(u->big);
 	close_pipe(u);
 	o->open--;
+	roomier(o);
 	task_later(&u->task, up_free);
 	origin_drop(o);
+}
+
+/* The client keeps us waiting, not the node. */
+static bool client_is_slow(const struct upconn *u)
+{
+	const struct conn *c = u->c;
+
+	if (!c)
+		return false;
+	if (u->phase == UP_BODY)
+		return pend_n(&c->out) || !c->wr;
+	return u->phase == UP_HEAD && !u->req_done && !c->rd && !c->expect &&
+	       !pend_n(&u->out) && u->wr;
 }
 
 static void up_late(struct timer *t)
@@ -293,9 +327,7 @@ static void up_late(struct timer *t)
 		up_connect(u);
 		return;
 	}
-	/* a slow client is not a slow node */
-	if (u->since + wait > loop_now() ||
-	    (u->c && u->phase == UP_BODY && (pend_n(&u->c->out) || !u->c->wr))) {
+	if (u->since + wait > loop_now() || client_is_slow(u)) {
 		timer_set(t, (u->since + wait > loop_now() ? u->since : loop_now())
 			  + wait, up_late);
 		return;
@@ -321,11 +353,20 @@ static void connected(struct upconn *u)
 	u->ready(u);
 }
 
+/* We lack something, not the node. */
+static bool ours(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
+	       err == ENOMEM || err == EADDRNOTAVAIL;
+}
+
 /* The next address, or the end. */
 static void refused(struct upconn *u, int err)
 {
 	hang_up(u);
-	if (++u->try < u->o->addrs)
+	if (ours(err))
+		u->failed(u, 503, strerror(err));
+	else if (++u->try < u->o->addrs)
 		up_connect(u);
 	else
 		u->failed(u, err == ETIMEDOUT ? 504 : 502, strerror(err));
@@ -437,4 +478,5 @@ void up_keep(struct upconn *u)
 	o->idle = u;
 	o->idle_n++;
 	up_timer(u, o->limits->idle_ms);
+	roomier(o);
 }
