@@ -158,7 +158,9 @@ int expo_add(struct expo *m, const char *p, size_t n, enum expo_format f,
 		struct expo_error *e);
 
 /* Settles conflicts and finds duplicates. Called by the writers when it was
- * not; more inputs may be added after it. 0, or -1: no memory. */
+ * not; more inputs may be added after it, which can change what was settled:
+ * a later note, or a sample told to be a duplicate that is none any more
+ * (then it is written). 0, or -1: no memory. */
 int  expo_seal(struct expo *m);
 /* After expo_seal the counts are final. */
 void expo_stats(const struct expo *m, struct expo_stats *s);

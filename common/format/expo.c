@@ -293,6 +293,7 @@ static void forget_families(struct expo *m, size_t keep, uint32_t by)
 {
 	struct family *f;
 	uint32_t *link = &m->order_head, id;
+	size_t i;
 
 	m->order_tail = NONE;
 	while ((id = *link) != NONE) {
@@ -304,7 +305,8 @@ static void forget_families(struct expo *m, size_t keep, uint32_t by)
 		link = &m->family[id].next;
 	}
 	m->families = keep;
-	for (f = m->family; f < m->family + keep; f++) {
+	for (i = 0; i < keep; i++) {
+		f = &m->family[i];
 		if (f->help_by == by)
 			f->help.p = NULL, f->help.n = 0, f->help_by = 0;
 		if (f->unit_by == by)
@@ -383,7 +385,7 @@ int expo_add(struct expo *m, const char *p, size_t n, enum expo_format f,
 		return refuse(e, "out of memory");
 	m->input = in;
 	in += m->inputs;
-	*in = (struct input){ .p = p, .n = n, .format = f };
+	*in = (struct input){ .p = n ? p : "", .n = n, .format = f };
 	if (extras_make(m, in, extra, extras, e) < 0)
 		return -1;
 	return add_input(m, e);

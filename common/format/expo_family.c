@@ -170,6 +170,7 @@ static uint32_t family_typed(struct expo *m, struct entry *e, enum expo_type t)
 		return NONE;
 	m->entry[which].cur = id;
 	m->entry[which].stamp = m->seq;
+	m->entry[which].alias = false;
 	return id;
 }
 
@@ -181,6 +182,7 @@ static uint32_t family_used(struct expo *m, struct entry *e)
 		e->cur = e->first != NONE ? e->first :
 			expo_new_family(m, e, EXPO_UNTYPED);
 		e->stamp = m->seq;
+		e->alias = false;
 	}
 	return e->cur;
 }
@@ -194,8 +196,7 @@ static uint32_t declare_om(struct expo *m, struct expo_span name,
 	size_t at;
 	uint32_t id;
 
-	name = expo_make_name(m, name, expo_ends(name, end) ? SPAN("") : end,
-			SPAN(""));
+	name = expo_make_name(m, name, end, SPAN(""));
 	e = name.p ? expo_entry(m, name, true) : NULL;
 	if (!e)
 		return NONE;
@@ -210,6 +211,7 @@ static uint32_t declare_om(struct expo *m, struct expo_span name,
 		return NONE;
 	e->cur = id;
 	e->stamp = m->seq;
+	e->alias = true;
 	return id;
 }
 
@@ -262,22 +264,30 @@ int expo_declare(struct expo *m, const struct meta *d)
 
 /* --- samples ------------------------------------------------------------ */
 
+/* Of counters and infos only what OpenMetrics declared has such samples. */
+static bool has_such(const struct expo *m, const struct entry *e,
+		const struct ending *end)
+{
+	enum expo_type t = m->family[e->cur].type;
+	bool om = m->input[m->inputs].format == EXPO_OPENMETRICS;
+
+	if ((t == EXPO_COUNTER || t == EXPO_INFO) && !e->alias)
+		return false;
+	return (om ? end->om : end->text) >> t & 1;
+}
+
 static uint32_t by_ending(struct expo *m, struct expo_span name, uint8_t *part)
 {
 	const struct ending *end;
-	bool om = m->input[m->inputs].format == EXPO_OPENMETRICS;
 	struct expo_span base;
-	struct entry *e;
+	const struct entry *e;
 
 	for (end = expo_endings; end->end.p; end++) {
 		if (!expo_ends(name, end->end))
 			continue;
 		base = (struct expo_span){ name.p, name.n - end->end.n };
 		e = expo_entry(m, base, false);
-		if (!e || e->stamp != m->seq)
-			continue;
-		if (!((om ? end->om : end->text) >>
-				m->family[e->cur].type & 1))
+		if (!e || e->stamp != m->seq || !has_such(m, e, end))
 			continue;
 		*part = end->part;
 		return e->cur;
@@ -301,5 +311,9 @@ uint32_t expo_resolve(struct expo *m, struct expo_span name, uint8_t *part)
 			return id;
 		e = expo_entry(m, name, true);
 	}
-	return e ? family_used(m, e) : NONE;
+	if (!e || !e->alias || e->stamp != m->seq)
+		return e ? family_used(m, e) : NONE;
+	/* a counter's sample without _total is no sample of that counter */
+	return e->first != NONE ? e->first :
+		expo_new_family(m, e, EXPO_UNTYPED);
 }

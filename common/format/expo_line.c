@@ -445,19 +445,21 @@ static int om_time(struct cur *c, struct expo_line *l)
 
 static int om_rest(struct cur *c, struct expo_line *l)
 {
-	if (at(c, ' ') && c->p + 1 < c->end && c->p[1] != '#') {
-		c->p++;
-		if (om_time(c, l) < 0)
-			return -1;
-	}
 	if (c->p == c->end)
 		return 0;
 	if (!at(c, ' '))
 		return want(c, "a space or the end of the line");
 	c->p++;
-	if (!at(c, '#'))
-		return want(c, "'#'");
-	return exemplar(c, l);
+	if (at(c, '#'))
+		return exemplar(c, l);
+	if (om_time(c, l) < 0)
+		return -1;
+	if (c->p == c->end)
+		return 0;
+	if (!at(c, ' '))
+		return want(c, "a space or the end of the line");
+	c->p++;
+	return at(c, '#') ? exemplar(c, l) : want(c, "'#'");
 }
 
 static int sample(struct cur *c, struct expo_line *l)

@@ -162,18 +162,14 @@ static bool is_current(const struct expo_lint *l, struct expo_span name)
 
 /* --- lines -------------------------------------------------------------- */
 
-/* promtool knows two escapes in HELP, OpenMetrics three. */
+/* promtool knows two escapes in HELP; OpenMetrics takes any. */
 static bool odd_help(const struct expo_lint *l, struct expo_span s)
 {
 	const char *p = s.p, *end = s.p + s.n;
 
-	for (; p < end; p++) {
-		if (*p != '\\')
-			continue;
-		if (++p == end || (*p != '\\' && *p != 'n' &&
-				(*p != '"' || l->f == EXPO_TEXT)))
+	for (; p < end && l->f == EXPO_TEXT; p++)
+		if (*p == '\\' && (++p == end || (*p != '\\' && *p != 'n')))
 			return true;
-	}
 	return false;
 }
 

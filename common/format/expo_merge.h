@@ -46,6 +46,7 @@ struct entry {			/* a family's name, as some input knows it */
 	uint32_t stamp;		/* the input that used or declared it last */
 	uint32_t cur;		/* the family it means in that input */
 	uint32_t first;		/* the first family of that name, or NONE */
+	bool     alias;		/* cur is OpenMetrics' counter: NAME_total here */
 };
 
 struct family {
@@ -202,7 +203,8 @@ size_t expo_put_help(char *to, struct expo_span s, enum expo_format from,
 
 static inline bool expo_is_dup(const struct expo *m, size_t rec)
 {
-	return m->dup && m->dup[rec / 64] >> (rec % 64) & 1;
+	return m->dup && rec / 64 < m->dup_words &&
+		m->dup[rec / 64] >> (rec % 64) & 1;
 }
 
 #endif

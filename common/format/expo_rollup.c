@@ -313,13 +313,15 @@ static void flush(struct roll *x)
 	const struct table *t = &x->now;
 	const struct group *g;
 	char number[32];
+	size_t i;
 
 	if (f->name.p && f->help.p)
 		put_help(&x->out, f);
 	if (f->name.p && f->type != EXPO_UNTYPED)
 		buf_printf(&x->out, "# TYPE %.*s %s\n", (int)f->name.n,
 				f->name.p, expo_text_type(f->type));
-	for (g = t->g; g < t->g + t->n; g++) {
+	for (i = 0; i < t->n; i++) {
+		g = &t->g[i];
 		buf_add(&x->out, t->keys.p + g->key, g->key_n);
 		buf_putc(&x->out, ' ');
 		buf_add(&x->out, number, expo_format_number(number,

@@ -15,6 +15,8 @@ struct seen {
 	struct expo *m;
 	uint32_t *slot;	/* records, by hash; at most three of four are taken */
 	size_t    cap, slots;
+	uint64_t *told;	/* the duplicates of the last seal */
+	size_t    told_words;
 };
 
 /* No power of two: the table costs memory as it costs time. */
@@ -40,29 +42,32 @@ static int seen_reset(struct seen *s, size_t n)
 	return 0;
 }
 
-static int mark_dup(struct expo *m, const struct run *r, uint32_t k)
+static bool bit(const uint64_t *map, size_t words, size_t i)
 {
+	return i / 64 < words && map[i / 64] >> (i % 64) & 1;
+}
+
+/* What the last seal has told is not told again. */
+static int mark_dup(struct seen *s, const struct run *r, uint32_t k)
+{
+	struct expo *m = s->m;
 	size_t rec = r->first + k, words = m->recs / 64 + 1;
 	struct expo_note n = { .event = EXPO_DUPLICATE,
 		.family = m->family[r->owner].name, .input = r->input,
 		.line = expo_run_line(m, r, k) };
-	uint64_t *p;
 
-	if (words > m->dup_words) {
-		p = realloc(m->dup, words * sizeof *p);
-		if (!p)
+	if (!m->dup) {
+		m->dup = calloc(words, sizeof *m->dup);
+		if (!m->dup)
 			return -1;
-		memset(p + m->dup_words, 0, (words - m->dup_words) * sizeof *p);
-		m->stats.memory += (words - m->dup_words) * sizeof *p;
-		m->dup = p;
+		m->stats.memory += words * sizeof *m->dup;
 		m->dup_words = words;
 	}
-	if (m->dup[rec / 64] >> (rec % 64) & 1) {	/* told at the last seal */
-		m->stats.duplicates++;
-		return 0;
-	}
 	m->dup[rec / 64] |= UINT64_C(1) << (rec % 64);
-	expo_note(m, &n);
+	if (bit(s->told, s->told_words, rec))
+		m->stats.duplicates++;
+	else
+		expo_note(m, &n);
 	return 0;
 }
 
@@ -96,7 +101,7 @@ static int see_run(struct seen *s, const struct run *r)
 			__builtin_prefetch(&s->slot[home(s, rec[k + 8].hash)]);
 		if (look_up(s, r, k, &at) == NONE)
 			s->slot[at] = r->first + k;
-		else if (mark_dup(s->m, r, k) < 0)
+		else if (mark_dup(s, r, k) < 0)
 			return -1;
 	}
 	return 0;
@@ -221,18 +226,22 @@ static int find_lone(struct expo *m)
 
 static int find_dups(struct expo *m)
 {
-	struct seen s = { .m = m };
+	struct seen s = { .m = m, .told = m->dup, .told_words = m->dup_words };
 	uint32_t i;
 	int r = 0;
 
 	m->stats.duplicates = 0;
+	m->dup = NULL;
+	m->dup_words = 0;
 	for (i = m->order_head; i != NONE && !r; i = m->family[i].next)
 		if (!m->family[i].shared)
 			r = see_family(&s, &m->family[i]);
 	if (!r)
 		r = see_shared(&s);
-	m->stats.memory -= s.cap * sizeof *s.slot;
+	m->stats.memory -= s.cap * sizeof *s.slot +
+		s.told_words * sizeof *s.told;
 	free(s.slot);
+	free(s.told);
 	return r;
 }
 

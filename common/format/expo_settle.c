@@ -18,7 +18,19 @@ static uint32_t first_of(struct expo *m, struct expo_span name)
 	return e ? e->first : NONE;
 }
 
-/* The histogram or summary that f's name looks like a sample of. */
+/* The types whose families have samples of such names, as bits. */
+static unsigned types_with(const struct expo *m, const struct ending *end)
+{
+	static const unsigned gh = 1u << EXPO_GAUGEHISTOGRAM;
+	static const unsigned named = 1u << EXPO_COUNTER | 1u << EXPO_INFO;
+
+	if (m->o.out == EXPO_OPENMETRICS)	/* not what ends _total, _info */
+		return (end->text | end->om) & ~named;
+	/* text calls a gaugehistogram a histogram */
+	return end->text >> EXPO_HISTOGRAM & 1 ? end->text | gh : end->text;
+}
+
+/* The histogram or the like that f's name looks like a sample of. */
 static uint32_t looks_like(struct expo *m, const struct family *f)
 {
 	const struct ending *end;
@@ -26,15 +38,33 @@ static uint32_t looks_like(struct expo *m, const struct family *f)
 	uint32_t id;
 
 	for (end = expo_endings; end->end.p; end++) {
-		if (!end->text || !expo_ends(f->name, end->end))
+		if (!expo_ends(f->name, end->end))
 			continue;
 		base = (struct expo_span){ f->name.p, f->name.n - end->end.n };
 		id = first_of(m, base);
 		if (id != NONE && m->family[id].declared &&
-				(end->text >> m->family[id].type & 1))
+				(types_with(m, end) >> m->family[id].type & 1))
 			return id;
 	}
 	return NONE;
+}
+
+/* OpenMetrics would call f and another family by the same short name. */
+static bool short_name_taken(struct expo *m, uint32_t id)
+{
+	struct family *f = &m->family[id];
+	struct expo_span base = expo_base(f->name, f->type), name;
+	uint32_t other = first_of(m, base);
+
+	if (base.n == f->name.n)
+		return false;
+	if (other != NONE && other != id && m->family[other].into == other)
+		return true;
+	name = expo_make_name(m, base, f->type == EXPO_INFO ?
+			SPAN("_total") : SPAN("_info"), SPAN(""));
+	other = name.p ? first_of(m, name) : NONE;
+	return other != NONE && other < id && m->family[other].type ==
+		(f->type == EXPO_INFO ? EXPO_COUNTER : EXPO_INFO);
 }
 
 /* OpenMetrics: the family whose _created samples f's are. */
@@ -56,27 +86,13 @@ static uint32_t created_of(struct expo *m, const struct family *f)
 	total = expo_make_name(m, base, SPAN("_total"), SPAN(""));
 	id = total.p ? first_of(m, total) : NONE;
 	return id != NONE && m->family[id].declared &&
-		m->family[id].type == EXPO_COUNTER ? id : NONE;
+		m->family[id].type == EXPO_COUNTER &&
+		!short_name_taken(m, id) ? id : NONE;
 }
 
 static bool bare(const struct family *f)
 {
 	return !f->declared && !f->help.p;
-}
-
-/* Its names have changed, and with them what they hash to. */
-static void rehash(struct expo *m, uint32_t id)
-{
-	struct expo_line l;
-	struct run *r;
-	uint32_t k;
-
-	for (r = m->run; r < m->run + m->runs; r++)
-		for (k = 0; r->family == id && k < r->count; k++) {
-			expo_reread(m, r, k, &l);
-			m->rec[r->first + k].hash =
-				expo_line_hash(m, &m->family[id], &l);
-		}
 }
 
 /* A declared family whose name is one of another family's samples: promtool
@@ -97,7 +113,6 @@ static int set_apart(struct expo *m, uint32_t id, uint32_t other)
 	f->name = e->name;
 	f->from = from;
 	f->to = to;
-	rehash(m, id);
 	expo_note(m, &n);
 	return 0;
 }
@@ -129,7 +144,8 @@ static const struct expo_span part_ends[] = {
 	SPAN_INIT("_created"), SPAN_INIT("_gsum"), SPAN_INIT("_gcount"),
 };
 
-/* Text 0.0.4 has no _created inside a counter: a gauge of its own, behind. */
+/* Text 0.0.4 has no _created inside a counter, nor has a counter that must be
+ * called unknown: a gauge of its own, behind. */
 static uint32_t part_family(struct expo *m, uint32_t id, unsigned part)
 {
 	struct family *f = &m->family[id], *g;
@@ -153,6 +169,8 @@ static uint32_t part_family(struct expo *m, uint32_t id, unsigned part)
 		g->declared = true;
 		g->help = f->help;
 		g->help_format = f->help_format;
+		g->from = f->from;
+		g->to = f->to;
 		if (tail != id) {	/* move it from the end to behind f */
 			m->family[tail].next = NONE;
 			m->order_tail = tail;
@@ -183,11 +201,24 @@ static void append(struct expo *m, uint32_t owner, uint32_t run)
 
 static void unlink_runs(struct expo *m)
 {
-	struct family *f;
+	size_t i;
 
-	for (f = m->family; f < m->family + m->families; f++) {
-		f->head = f->tail = NONE;
-		f->samples = 0;
+	for (i = 0; i < m->families; i++) {
+		m->family[i].head = m->family[i].tail = NONE;
+		m->family[i].samples = 0;
+	}
+}
+
+/* Its samples' names may have changed, and with them what they hash to. */
+static void rehash(struct expo *m, const struct run *r)
+{
+	struct expo_line l;
+	uint32_t k;
+
+	for (k = 0; k < r->count; k++) {
+		expo_reread(m, r, k, &l);
+		m->rec[r->first + k].hash = expo_line_hash(m,
+				&m->family[r->owner], &l);
 	}
 }
 
@@ -198,11 +229,15 @@ static int link_runs(struct expo *m)
 	unlink_runs(m);
 	for (i = 0; i < m->runs; i++) {
 		owner = m->family[m->run[i].family].into;
-		if (m->run[i].part != PART_PLAIN && m->o.out == EXPO_TEXT)
+		if (m->run[i].part != PART_PLAIN && (m->o.out == EXPO_TEXT ||
+				m->family[owner].whole_name))
 			owner = part_family(m, owner, m->run[i].part);
 		if (owner == NONE)
 			return -1;
-		append(m, owner, i);
+		append(m, m->family[owner].into, i);
+		if (m->family[m->run[i].family].from.n ||
+				m->family[m->run[i].owner].from.n)
+			rehash(m, &m->run[i]);
 	}
 	return 0;
 }
@@ -251,15 +286,8 @@ static int mark_shared(struct expo *m, uint32_t id)
 static void finish_family(struct expo *m, uint32_t id)
 {
 	struct family *f = &m->family[id];
-	struct expo_span base = expo_base(f->name, f->type);
-	uint32_t other;
 
 	f->hidden = f->into != id || (bare(f) && f->head == NONE);
-	if (m->o.out != EXPO_OPENMETRICS || base.n == f->name.n)
-		return;
-	other = first_of(m, base);
-	f->whole_name = other != NONE && other != id &&
-		m->family[other].into == other;
 }
 
 int expo_settle(struct expo *m)
@@ -274,6 +302,9 @@ int expo_settle(struct expo *m)
 	for (i = 0; i < m->families; i++)
 		if (place(m, i) < 0)
 			return -1;
+	for (i = 0; i < m->families; i++)
+		m->family[i].whole_name = m->o.out == EXPO_OPENMETRICS &&
+			short_name_taken(m, i);
 	if (link_runs(m) < 0)
 		return -1;
 	for (i = 0; i < m->families; i++) {

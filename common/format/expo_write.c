@@ -40,19 +40,23 @@ static char *put(char *to, struct expo_span s)
 	return to + s.n;
 }
 
-static char *put_quoted(char *to, struct expo_span s)
+/* OpenMetrics takes a value as any input wrote it. */
+static char *put_quoted(char *to, struct expo_span s, enum expo_format out)
 {
 	*to++ = '"';
-	to += expo_put_value(to, s);
+	if (out == EXPO_OPENMETRICS)
+		to = put(to, s);
+	else
+		to += expo_put_value(to, s);
 	*to++ = '"';
 	return to;
 }
 
 /* --- headers ------------------------------------------------------------ */
 
-static char *put_name(char *to, struct expo_span s)
+static char *put_name(char *to, struct expo_span s, enum expo_format out)
 {
-	return expo_plain_name(s, true) ? put(to, s) : put_quoted(to, s);
+	return expo_plain_name(s, true) ? put(to, s) : put_quoted(to, s, out);
 }
 
 static struct expo_span header_name(const struct expo *m, const struct family *f)
@@ -76,10 +80,11 @@ static const char *header_type(const struct expo *m, const struct family *f)
 	return expo_type_name(t);
 }
 
-static char *put_meta(char *p, const char *word, struct expo_span name)
+static char *put_meta(const struct expo *m, const struct family *f, char *p,
+		const char *word)
 {
 	memcpy(p, word, 7);	/* "# HELP " */
-	p = put_name(p + 7, name);
+	p = put_name(p + 7, header_name(m, f), m->o.out);
 	*p++ = ' ';
 	return p;
 }
@@ -90,7 +95,7 @@ static char *put_type(const struct expo *m, const struct family *f, char *p)
 
 	if (!f->declared)
 		return p;
-	p = put_meta(p, "# TYPE ", header_name(m, f));
+	p = put_meta(m, f, p, "# TYPE ");
 	p = put(p, (struct expo_span){ type, strlen(type) });
 	*p++ = '\n';
 	return p;
@@ -100,7 +105,7 @@ static char *put_help(const struct expo *m, const struct family *f, char *p)
 {
 	if (!f->help.p)
 		return p;
-	p = put_meta(p, "# HELP ", header_name(m, f));
+	p = put_meta(m, f, p, "# HELP ");
 	p += expo_put_help(p, f->help, f->help_format, m->o.out);
 	*p++ = '\n';
 	return p;
@@ -110,7 +115,7 @@ static char *put_unit(const struct expo *m, const struct family *f, char *p)
 {
 	if (!f->unit.p || m->o.out == EXPO_TEXT)
 		return p;
-	p = put_meta(p, "# UNIT ", header_name(m, f));
+	p = put_meta(m, f, p, "# UNIT ");
 	p = put(p, f->unit);
 	*p++ = '\n';
 	return p;
@@ -142,21 +147,22 @@ static char *put_header(const struct expo *m, const struct family *f, char *p)
 
 /* --- lines read again --------------------------------------------------- */
 
-static char *put_labels(const struct expo_line *l, bool bare, char *p)
+static char *put_labels(const struct expo_line *l, bool bare, char *p,
+		enum expo_format out)
 {
 	const struct expo_label *x;
 	char *from = p;
 
 	*p++ = '{';
 	if (!bare)
-		p = put_quoted(p, l->name);
+		p = put_quoted(p, l->name, out);
 	for (x = l->label; x < l->label + l->labels; x++) {
 		if (p > from + 1)
 			*p++ = ',';
 		p = expo_plain_name(x->name, false) ? put(p, x->name) :
-			put_quoted(p, x->name);
+			put_quoted(p, x->name, out);
 		*p++ = '=';
-		p = put_quoted(p, x->value);
+		p = put_quoted(p, x->value, out);
 	}
 	*p++ = '}';
 	return p;
@@ -175,7 +181,7 @@ static char *put_slow(struct expo *m, const struct run *r, uint32_t k, char *p)
 	if (bare)
 		p = put(p, l.name);
 	if (l.labels || !bare)
-		p = put_labels(&l, bare, p);
+		p = put_labels(&l, bare, p, m->o.out);
 	*p++ = ' ';
 	p = put(p, l.value);
 	if (l.time.n) {
