@@ -1,0 +1,216 @@
+/* ask.c - how an applet that asks nodes runs: nodes, waiting, printing
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "die.h"
+
+enum { PATIENCE_MS = 1000, TICK_MS = 250 };
+
+struct call_nodes ask_nodes(bool changes)
+{
+	struct call_nodes ns;
+	struct call_error e;
+
+	if (call_resolve(&ns, changes, &e) < 0)
+		die(e.exit, "%s", e.what);
+	return ns;
+}
+
+/* --- waiting --------------------------------------------------------------------- */
+
+void ask_wait(int total)
+{
+	bool watched = !call_o.quiet && isatty(2);
+
+	if (!watched) {
+		while (call_run(-1))
+			;
+		return;
+	}
+	if (!call_run(PATIENCE_MS))
+		return;
+	do {
+		fprintf(stderr, "\r%s: %d of %d answered ", prog,
+			total - call_left(), total);
+		fflush(stderr);
+	} while (call_run(TICK_MS));
+	fputs("\r\033[K", stderr);
+}
+
+static void kept(struct call *c)
+{
+	(void)c;
+}
+
+struct call *ask_all(const struct call_nodes *ns, const struct call *proto,
+		     void (*each)(struct call *c))
+{
+	struct call *calls = xcalloc((size_t)ns->n, sizeof *calls);
+	int i;
+
+	for (i = 0; i < ns->n; i++) {
+		calls[i] = *proto;
+		calls[i].node = &ns->node[i];
+		calls[i].done = each ? each : kept;
+	}
+	for (i = 0; i < ns->n; i++)
+		call_start(&calls[i]);
+	ask_wait(ns->n);
+	return calls;
+}
+
+void ask_end(struct call *calls, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		call_free(&calls[i]);
+	free(calls);
+}
+
+void ask_sleep(int64_t ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
+
+	while (ms > 0 && nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
+/* --- printing ---------------------------------------------------------------------- */
+
+void ask_put(const struct buf *b)
+{
+	if (b->bad)
+		die(EXIT_SYS, "out of memory, or more than %d MiB of output",
+		    OUT_MAX >> 20);
+	if (b->len)
+		fwrite(b->p, 1, b->len, stdout);
+}
+
+static bool bold(void)
+{
+	const char *no = getenv("NO_COLOR");
+
+	if (strcmp(call_o.color, "auto"))
+		return !strcmp(call_o.color, "always");
+	return isatty(1) && !(no && *no);
+}
+
+void report_begin(struct report *r, const char *const *heads)
+{
+	*r = (struct report){ .form = out_form(call_o.output),
+			      .json = BUF(OUT_MAX) };
+	table_init(&r->table, heads);
+	if (r->form == OUT_JSON)
+		buf_puts(&r->json, "[\n");
+}
+
+void report_node(struct report *r, const struct call_node *n, int status,
+		 int exit, const char *error)
+{
+	r->exit = worse(r->exit, exit);
+	if (error && !call_o.quiet)
+		warn("%s", error);
+	if (r->form != OUT_JSON && r->form != OUT_JSONL)
+		return;
+	js_open(&r->json, NULL, '{');
+	js_str(&r->json, "node", n->name);
+	if (status)
+		js_int(&r->json, "status", status);
+	else
+		js_null(&r->json, "status");
+	js_str(&r->json, "error", error);
+}
+
+void report_call(struct report *r, const struct call *c)
+{
+	report_node(r, c->node, c->status, c->exit, c->error);
+}
+
+void report_done(struct report *r)
+{
+	if (r->form == OUT_JSON) {
+		js_close(&r->json, '}');
+	} else if (r->form == OUT_JSONL) {
+		buf_puts(&r->json, "}\n");
+		ask_put(&r->json);
+		fflush(stdout);
+		buf_reset(&r->json);
+	}
+}
+
+int report_end(struct report *r)
+{
+	struct buf text = BUF(OUT_MAX);
+
+	if (r->form == OUT_JSON) {
+		buf_puts(&r->json, "\n]\n");
+		ask_put(&r->json);
+	} else if (r->form == OUT_TABLE && (r->table.n || !r->exit)) {
+		table_print(&r->table, !call_o.no_headers, bold(), &text);
+		ask_put(&text);
+	}
+	buf_free(&text);
+	buf_free(&r->json);
+	table_free(&r->table);
+	return r->exit;
+}
+
+/* --- the common case ----------------------------------------------------------------- */
+
+static struct report report;
+static const struct ask *asked;
+
+static void one(struct call *c)
+{
+	bool json = report.form == OUT_JSON || report.form == OUT_JSONL;
+
+	if (!c->exit && asked->check)
+		asked->check(c);
+	report_call(&report, c);
+	if (report.form == OUT_RAW) {
+		ask_put(&c->answer);
+	} else if (!c->exit) {
+		if (json && asked->json)
+			asked->json(&report.json, c);
+		if (!json && asked->rows)
+			asked->rows(&report.table, c);
+	}
+	report_done(&report);
+}
+
+int ask(const struct ask *a)
+{
+	struct call_nodes ns = ask_nodes(a->changes);
+	struct call *calls;
+	int i;
+
+	asked = a;
+	report_begin(&report, a->heads);
+	calls = ask_all(&ns, &a->proto, report.form == OUT_JSONL ? one : NULL);
+	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
+		one(&calls[i]);
+	ask_end(calls, ns.n);
+	return report_end(&report);
+}
+
+void ask_sure(bool yes, const char *what)
+{
+	char line[64];
+
+	if (yes)
+		return;
+	if (!isatty(0) || !isatty(2))
+		die(EXIT_USAGE, "this will %s: say --yes if that is meant", what);
+	fprintf(stderr, "This will %s. Type yes to go on: ", what);
+	fflush(stderr);
+	if (!fgets(line, sizeof line, stdin) || strcmp(line, "yes\n"))
+		die(EXIT_NO, "nothing was done");
+}

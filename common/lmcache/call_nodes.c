@@ -1,0 +1,475 @@
+/* call_nodes.c - which nodes the options mean
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "call_token.h"
+#include "die.h"
+#include "file.h"
+#include "source.h"
+
+enum { WHERE = 400 };
+
+static char *token_line;
+static const char *token_from;	/* the file it was read from */
+
+const char *call_token(void)
+{
+	return token_line;
+}
+
+static int wrong(struct call_error *e, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int wrong(struct call_error *e, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	e->exit = status;
+	va_start(ap, fmt);
+	vsnprintf(e->what, sizeof e->what, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int call_read_token(struct call_error *e)
+{
+	const char *path = call_o.token_file;
+	size_t n, i;
+	char *text;
+
+	if (path == token_from)
+		return 0;
+	free(token_line);
+	token_line = NULL;
+	token_from = path;
+	if (!path)
+		return 0;
+	text = read_file(path, CALL_TOKEN, &n);
+	if (!text)
+		return wrong(e, EXIT_USAGE, "unable to read the token %s: %s",
+			     safe(path, strlen(path)), strerror(errno));
+	while (n && isspace((unsigned char)text[n - 1]))
+		text[--n] = '\0';
+	for (i = 0; i < n && text[i] > ' ' && text[i] < 0x7f; i++)
+		;
+	if (!n || i < n) {
+		free(text);
+		return wrong(e, EXIT_USAGE, "%s has no token: one word of "
+			     "printable characters", safe(path, strlen(path)));
+	}
+	token_line = xmalloc(n + sizeof "Authorization: Bearer ");
+	snprintf(token_line, n + sizeof "Authorization: Bearer ",
+		 "Authorization: Bearer %s", text);
+	free(text);
+	return 0;
+}
+
+/* --- making nodes ---------------------------------------------------------------- */
+
+static char *where_of(const struct addr *a)
+{
+	struct buf b = BUF(WHERE);
+
+	if (a->kind == ADDR_UNIX)
+		return xstrdup(a->host);
+	if (a->tls)
+		buf_puts(&b, "https://");
+	addr_print(a, &b);
+	return b.p ? b.p : xstrdup("");
+}
+
+static struct call_node *add(struct call_nodes *ns, const char *name,
+			     const struct addr *a)
+{
+	struct call_node *n;
+
+	ns->node = xrealloc(ns->node, (size_t)(ns->n + 1) * sizeof *ns->node);
+	n = &ns->node[ns->n];
+	*n = (struct call_node){
+		.name = xstrdup(name), .addr = *a, .gens = GEN_ALL,
+		.prefix = xstrdup(""), .index = ns->n++,
+	};
+	n->where = where_of(a);
+	return n;
+}
+
+static void put_step(struct buf *b, const char *name, size_t n)
+{
+	buf_puts(b, "/proxy2/");
+	url_encode(b, name, n);
+}
+
+/* A node behind the frontend at `via`; proxy NULL: it is the frontend's own. */
+static void add_behind(struct call_nodes *ns, const char *proxy,
+		       const char *name, const struct addr *via)
+{
+	struct buf prefix = BUF(CALL_PATH), where = BUF(WHERE);
+	struct call_node *n = add(ns, name, via);
+
+	if (proxy)
+		put_step(&prefix, proxy, strlen(proxy));
+	put_step(&prefix, name, strlen(name));
+	buf_printf(&where, "via %s%s", via->kind == ADDR_TCP && !via->tls ?
+		   "http://" : "", n->where);
+	free(n->prefix);
+	free(n->where);
+	n->prefix = prefix.p;
+	n->where = where.p;
+	n->via = true;
+}
+
+/* Where two frontends have a node of one name, both are called PROXY/NAME. */
+static bool is_double(const struct nodes *ns, int p, const char *name)
+{
+	int i, k;
+
+	for (i = 0; i < ns->n; i++)
+		for (k = 0; i != p && k < ns->proxies[i].n; k++)
+			if (!strcmp(ns->proxies[i].nodes[k].name, name))
+				return true;
+	return false;
+}
+
+static void rename_double(struct call_node *n, const char *proxy)
+{
+	size_t len = strlen(proxy) + strlen(n->name) + 2;
+	char *name = xmalloc(len);
+
+	snprintf(name, len, "%s/%s", proxy, n->name);
+	free(n->name);
+	n->name = name;
+}
+
+/* via NULL: every node at its own address. */
+static void take(struct call_nodes *out, const struct nodes *ns,
+		 const struct addr *via)
+{
+	const struct proxy *p;
+	const struct node *nd;
+	bool own;
+	int i, k;
+
+	for (i = 0; i < ns->n; i++) {
+		p = &ns->proxies[i];
+		own = !strcmp(p->self.name, LOCAL_PROXY);
+		for (k = 0; k < p->n; k++) {
+			nd = &p->nodes[k];
+			if (via)
+				add_behind(out, own ? NULL : p->self.name,
+					   nd->name, via);
+			else if (nd->addr.kind != ADDR_NONE)
+				add(out, nd->name, &nd->addr);
+			else
+				continue;
+			if (is_double(ns, i, nd->name))
+				rename_double(&out->node[out->n - 1],
+					      p->self.name);
+		}
+	}
+}
+
+/* --- lists from a URL ------------------------------------------------------------- */
+
+struct place {
+	struct addr addr;
+	char       *path;	/* "" when the URL has none */
+};
+
+static bool is_url(const char *s)
+{
+	return !strncmp(s, "http://", 7) || !strncmp(s, "https://", 8) ||
+	       !strncmp(s, "unix:", 5);
+}
+
+static int place_of(const char *url, const char *option, struct place *p,
+		    struct call_error *e)
+{
+	const char *rest = strstr(url, "://"), *slash = NULL, *why;
+	char *host;
+	int rc;
+
+	if (rest && strncmp(url, "unix:", 5))
+		slash = strchr(rest + 3, '/');
+	host = slash ? xstrndup(url, (size_t)(slash - url)) : xstrdup(url);
+	rc = addr_parse(&p->addr, host, 80, &why);
+	free(host);
+	if (rc < 0)
+		return wrong(e, EXIT_USAGE, "%s: %s: %s", option,
+			     safe(url, strlen(url)), why);
+	p->path = xstrdup(slash && slash[1] ? slash : "");
+	return 0;
+}
+
+static void kept(struct call *c)
+{
+	(void)c;
+}
+
+/* GET path: an answer, or -1 with *e; *status tells 404 from the rest. */
+static int fetch(struct call *c, const struct place *p, const char *path,
+		 struct call_error *e)
+{
+	static struct call_node at;
+	static struct way way[2];
+
+	at = (struct call_node){ .addr = p->addr, .gens = GEN_ALL,
+				 .via = true, .prefix = (char *)"" };
+	at.name = at.where = where_of(&p->addr);
+	way[0] = (struct way){ GEN_ALL, "GET", path, WAY_ANY };
+	*c = (struct call){ .node = &at, .ways = way, .done = kept,
+			    .flags = CALL_JSON | CALL_PLAIN404,
+			    .max = NODES_TEXT };
+	call_start(c);
+	while (call_run(-1))
+		;
+	free(at.where);
+	return c->exit == EXIT_OK ? 0 : wrong(e, c->exit, "%s", c->error);
+}
+
+static int from_frontend(struct call_nodes *out, struct call *c,
+			 const struct addr *via, struct call_error *e)
+{
+	struct node_error ne;
+	struct nodes ns;
+
+	if (nodes_parse(&ns, c->answer.p, c->answer.len, &ne) < 0)
+		return wrong(e, EXIT_NO, "the list of nodes: %s", ne.what);
+	take(out, &ns, via);
+	nodes_free(&ns);
+	return 0;
+}
+
+/* The coordinator's {"instances":[{"instance_id","ip","http_port"}]}. */
+static int from_coordinator(struct call_nodes *out, const struct json *j,
+			    struct call_error *e)
+{
+	jv list = json_get(j, 0, "instances"), v;
+	struct addr a;
+	char name[300];
+	const char *why;
+	int64_t port;
+	char *id, *ip;
+
+	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
+		id = json_dup(j, json_get(j, v, "instance_id"));
+		ip = json_dup(j, json_get(j, v, "ip"));
+		if (!id || !ip || json_int(j, json_get(j, v, "http_port"), &port) < 0 ||
+		    port < 1 || port > 65535 || addr_tcp(&a, ip, (int)port, &why) < 0)
+			return wrong(e, EXIT_NO, "the list of instances has one "
+				     "without instance_id, ip and http_port");
+		snprintf(name, sizeof name, "mp_%s", id);
+		add(out, name, &a);
+		free(id);
+		free(ip);
+	}
+	return 0;
+}
+
+/* The discovery service's addresses are frontends, each with its own list. */
+static int from_discovery(struct call_nodes *out, const struct json *j,
+			  struct call_error *e)
+{
+	jv infos = json_get(j, 0, "processInfos"), v;
+	struct place p = { .path = NULL };
+	struct buf url = BUF(WHERE);
+	struct call c;
+	int rc;
+
+	for (v = json_first(j, infos); v >= 0; v = json_next(j, infos, v)) {
+		buf_reset(&url);
+		json_str(j, json_key(j, v), &url);
+		if (place_of(url.p, "the registry's list", &p, e) < 0)
+			return -1;
+		rc = fetch(&c, &p, "/api/nodes", e);
+		if (!rc)
+			rc = from_frontend(out, &c, &p.addr, e);
+		else if (c.status == 404)
+			add(out, url.p, &p.addr), rc = 0;
+		call_free(&c);
+		free(p.path);
+		if (rc < 0)
+			return -1;
+	}
+	buf_free(&url);
+	return 0;
+}
+
+static int from_registry(struct call_nodes *out, const struct place *p,
+			 struct call_error *e)
+{
+	struct call c;
+	int rc = fetch(&c, p, "/instances", e);
+
+	if (!rc) {
+		rc = from_coordinator(out, &c.json, e);
+	} else if (c.status == 404) {
+		call_free(&c);
+		rc = fetch(&c, p, "/lmcache_infos", e);
+		if (!rc)
+			rc = from_discovery(out, &c.json, e);
+	}
+	call_free(&c);
+	return rc;
+}
+
+static int from_url(struct call_nodes *out, const char *url, bool through,
+		    struct call_error *e)
+{
+	const char *option = through ? "--via" : "--nodes";
+	struct place p;
+	struct call c;
+	int rc;
+
+	if (call_read_token(e) < 0 || place_of(url, option, &p, e) < 0)
+		return -1;
+	rc = fetch(&c, &p, *p.path && !through ? p.path : "/api/nodes", e);
+	if (!rc)
+		rc = from_frontend(out, &c, through ? &p.addr : NULL, e);
+	else if (c.status == 404 && !through && !*p.path)
+		rc = from_registry(out, &p, e);
+	call_free(&c);
+	free(p.path);
+	return rc;
+}
+
+/* --- what the options mean ----------------------------------------------------------- */
+
+static int from_source(struct call_nodes *out, struct call_error *e)
+{
+	struct source s = { .nodes = call_o.list };
+	struct node_error ne;
+	const char *from;
+	struct nodes ns;
+
+	if (source_nodes(&ns, &s, &from, &ne) < 0)
+		return wrong(e, EXIT_USAGE, "%s", ne.what);
+	take(out, &ns, NULL);
+	nodes_free(&ns);
+	return 0;
+}
+
+int call_known(struct call_nodes *out, struct call_error *e)
+{
+	*out = (struct call_nodes){ 0 };
+	if (call_o.via)
+		return from_url(out, call_o.via, true, e);
+	if (call_o.list && is_url(call_o.list))
+		return from_url(out, call_o.list, false, e);
+	return from_source(out, e);
+}
+
+/* The node of that name, or the only one whose name ends in "_NAME". */
+static const struct call_node *find(const struct call_nodes *ns,
+				    const char *name, bool *many)
+{
+	const struct call_node *found = NULL;
+	size_t n = strlen(name), m;
+	int i;
+
+	*many = false;
+	for (i = 0; i < ns->n; i++)
+		if (!strcmp(ns->node[i].name, name))
+			return &ns->node[i];
+	for (i = 0; i < ns->n; i++) {
+		m = strlen(ns->node[i].name);
+		if (m <= n || ns->node[i].name[m - n - 1] != '_' ||
+		    strcmp(ns->node[i].name + m - n, name))
+			continue;
+		*many = found != NULL;
+		found = &ns->node[i];
+	}
+	return *many ? NULL : found;
+}
+
+static int add_known(struct call_nodes *out, struct call_nodes *known,
+		     const char *name, struct call_error *e)
+{
+	const struct call_node *n;
+	bool many;
+
+	if (!known->n && call_known(known, e) < 0)
+		return -1;
+	n = find(known, name, &many);
+	if (!n)
+		return wrong(e, EXIT_USAGE, "%s named %s; see lmc nodes",
+			     many ? "more than one node is" : "no node is",
+			     safe(name, strlen(name)));
+	out->node = xrealloc(out->node, (size_t)(out->n + 1) * sizeof *n);
+	out->node[out->n] = *n;
+	out->node[out->n].index = out->n;
+	out->n++;
+	return 0;
+}
+
+/* "NAME", or "PROXY/NAME", without asking the frontend for its list. */
+static int add_via(struct call_nodes *out, const char *name, struct call_error *e)
+{
+	const char *slash = strchr(name, '/');
+	char *proxy = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
+	struct place p;
+
+	if (call_read_token(e) < 0 || place_of(call_o.via, "--via", &p, e) < 0)
+		return -1;
+	add_behind(out, proxy, slash ? slash + 1 : name, &p.addr);
+	free(proxy);
+	free(p.path);
+	return 0;
+}
+
+static int add_named(struct call_nodes *out, struct call_nodes *known,
+		     const char *name, struct call_error *e)
+{
+	const char *why;
+	struct addr a;
+
+	if (!*name)
+		return wrong(e, EXIT_USAGE, "--node: an empty name");
+	if (call_o.via)
+		return add_via(out, name, e);
+	if (addr_parse(&a, name, -1, &why) == 0) {
+		add(out, name, &a);
+		return 0;
+	}
+	if (*name == '/' || strstr(name, "://") || !strncmp(name, "unix:", 5))
+		return wrong(e, EXIT_USAGE, "--node: %s: %s",
+			     safe(name, strlen(name)), why);
+	return add_known(out, known, name, e);
+}
+
+static int no_nodes(struct call_error *e)
+{
+	return wrong(e, EXIT_USAGE, "no node is known: name one with -n "
+		     "(a socket's path or HOST:PORT), or give a list with "
+		     "--nodes or $LMC_NODES; nothing listens at %s*",
+		     SOURCE_SOCKETS);
+}
+
+int call_resolve(struct call_nodes *out, bool changes, struct call_error *e)
+{
+	struct call_nodes known = { 0 };
+	int i;
+
+	*out = (struct call_nodes){ 0 };
+	if (call_o.all && call_o.nodes.n)
+		return wrong(e, EXIT_USAGE, "-a means all nodes: -n goes not with it");
+	for (i = 0; i < call_o.nodes.n; i++)
+		if (add_named(out, &known, call_o.nodes.v[i], e) < 0)
+			return -1;
+	if (out->n)
+		return 0;
+	if (call_known(out, e) < 0)
+		return -1;
+	if (!out->n)
+		return no_nodes(e);
+	if (changes && out->n > 1 && !call_o.all)
+		return wrong(e, EXIT_USAGE, "%d nodes are known: name those to "
+			     "change with -n, or take all with -a", out->n);
+	return 0;
+}

@@ -1,0 +1,75 @@
+/* client.h - HTTP requests to others, many at once (libcurl's multi interface)
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * For one-shots, fan-out and heartbeats; a proxied request goes by relay.h.
+ * A request is the caller's struct, which lives until its done() returns.
+ * Environment proxies, redirects, cookies and compression are not used, paths
+ * go out as given, TLS is verified against the system's authorities (or the
+ * file in $SSL_CERT_FILE).
+ */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "url.h"
+
+enum {
+	CLIENT_PARALLEL = 64,	/* requests under way, unless told otherwise */
+	CLIENT_TYPE     = 96,	/* bytes of a Content-Type kept */
+	CLIENT_WHY      = 240
+};
+
+enum client_end {
+	CLIENT_ANSWER,		/* a whole answer came */
+	CLIENT_REACH,		/* no connection */
+	CLIENT_TIMEOUT,		/* no whole answer in time */
+	CLIENT_BROKEN,		/* cut off, or not HTTP */
+	CLIENT_LARGE,		/* the body is over max */
+	CLIENT_STOPPED		/* the caller's read or write refused */
+};
+
+struct client_req {
+	struct addr addr;
+	const char *method;
+	const char *target;		/* path and query, percent-encoded */
+	const char *const *headers;	/* "Name: value" lines, NULL ends; or NULL */
+	const char *body;		/* all of it; or NULL */
+	size_t      body_n;
+	/* Instead of body, a stream: fills p, returns bytes, 0 at the end or
+	 * -1 to give up. upload is its length, -1: not known (chunked). again()
+	 * goes back to the start when a kept connection was gone: 0 or -1. */
+	long      (*read)(struct client_req *r, char *p, size_t n);
+	int       (*again)(struct client_req *r);
+	int64_t     upload;
+	/* Takes the answer's body as it comes instead of .answer: 0 or -1. */
+	int       (*write)(struct client_req *r, const char *p, size_t n);
+	size_t      max;		/* ceiling of .answer */
+	int64_t     timeout_ms;		/* for all of it; 0: none */
+	void      (*done)(struct client_req *r);	/* may add requests */
+	void       *ctx;
+
+	enum client_end end;
+	int         status;		/* HTTP status, also while write() runs; 0: none */
+	char        type[CLIENT_TYPE];	/* Content-Type or "" */
+	char        why[CLIENT_WHY];	/* when end is not CLIENT_ANSWER */
+	struct buf  answer;		/* done() may take it; else freed after it */
+	int64_t     us;			/* from start to end */
+
+	void *easy, *lines;		/* private from here */
+	struct client *client;
+	struct client_req *next;
+};
+
+struct client;
+
+struct client *client_new(int parallel);	/* NULL: out of memory */
+void client_add(struct client *c, struct client_req *r);
+/* Runs what was added: 0 when nothing is left, 1 after ms (-1: no limit) or
+ * when a signal came. Every request has done() called exactly once. */
+int  client_run(struct client *c, int64_t ms);
+int  client_left(const struct client *c);	/* requests not done yet */
+void client_free(struct client *c);		/* ends what is left, no done() */
+
+#endif
