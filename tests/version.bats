@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# version.bats - which LMCache the nodes run, and what every asking applet has
+# SPDX-License-Identifier: Apache-2.0
+
+bats_require_minimum_version 1.5.0
+load lib
+load house
+
+@test "version of all nodes known is a table in the order of the list" {
+	house
+	fails_with 0 "$LMC" version
+	[[ ${lines[0]} == NODE*VERSION*COMMIT*AGREES ]]
+	[[ ${lines[1]} == demo_scheduler*0.3.10*simulated*yes ]]
+	[[ ${lines[4]} == demo_mp0* ]]
+}
+
+@test "JSON has node, status, error and the promised members" {
+	house
+	shape version
+	picks 'len(a), a[1]["node"], a[1]["version"], a[1]["error"]' \
+		"(4, 'demo_worker0', '0.3.10', None)"
+}
+
+@test "one node is named by list name, by the end of it, by path and by address" {
+	local n
+
+	house
+	for n in demo_worker0 worker0 "$PWD/w0.sock" "unix:$PWD/w0.sock"; do
+		fails_with 0 "$LMC" version -n "$n" -o raw
+		is '"0.3.10-simulated"'
+	done
+	start demo --node 127.0.0.1:0
+	fails_with 0 "$LMC" version -n "$addr" -o raw
+	is '"0.3.10-simulated"'
+	fails_with 0 "$LMC" version -n "http://$addr" -o raw
+	is '"0.3.10-simulated"'
+	start demo --node '[::1]:0'
+	fails_with 0 "$LMC" version -n "$addr" -o raw
+	is '"0.3.10-simulated"'
+}
+
+@test "a name that no node has is a usage error" {
+	house
+	fails_with 2 "$LMC" version -n nosuch
+	has "no node is named nosuch"
+	fails_with 2 "$LMC" version -n a -a
+}
+
+@test "without any node it says what to do" {
+	fails_with 2 "$LMC" version --nodes '[]'
+	has "no node is known: name one with -n"
+}
+
+@test "a node that is not there is 3, says why, and does not hide the others" {
+	house
+	fails_with 3 "$LMC" version -n worker0 -n "$PWD/none.sock"
+	has "unable to reach $PWD/none.sock: No such file or directory"
+	has "demo_worker0"
+	fails_with 3 "$LMC" version -q -n "$PWD/none.sock"
+	is ""
+}
+
+@test "a node that hangs is 5 after --timeout, and only it" {
+	house
+	start demo --node "unix:$PWD/h.sock" --fault hang
+	fails_with 5 "$LMC" version -n worker0 -n "$PWD/h.sock" --timeout 300ms
+	has "no answer from $PWD/h.sock within 300 ms"
+	has "demo_worker0"
+}
+
+@test "jsonl does not wait for a slow node" {
+	house
+	start demo --node "unix:$PWD/h.sock" --fault slow --fault-delay 2s
+	"$LMC" call GET /version -n "$PWD/h.sock" -n worker0 -o jsonl >o.jsonl &
+	wait_until 10 grep -q worker0 o.jsonl
+	no grep -q h.sock o.jsonl
+	wait $!
+	grep -q h.sock o.jsonl
+}
+
+@test "every fault of a node is its own status" {
+	local kind
+
+	for kind in reset:3 truncate:3 garbage:3 500:1; do
+		start demo --node "unix:$PWD/$kind.sock" --fault "${kind%:*}"
+		fails_with "${kind#*:}" "$LMC" version -n "$PWD/$kind.sock"
+	done
+}
+
+@test "--check is 1 when nodes disagree, and the table tells which" {
+	house
+	mkdir peer
+	printf '"0.3.9-gabc"' >peer/version
+	start_peer --dir peer --type application/json
+	fails_with 0 "$LMC" version --check
+	fails_with 1 "$LMC" version --check -n worker0 -n worker1 -n "$addr"
+	has "0.3.9    gabc       no"
+}
+
+@test "through a frontend the output is the same as from the nodes" {
+	house
+	start proxy --nodes "$LMC_NODES"
+	"$LMC" version >direct
+	"$LMC" version --via "$url" >through
+	diff direct through
+	"$LMC" version --nodes "$url" >listed
+	diff direct listed
+	"$LMC" version --via "$url" -n demo_worker1 -o raw >one
+	[ "$(cat one)" = '"0.3.10-simulated"' ]
+	fails_with 1 "$LMC" version --via "$url" -n nosuch
+	has "Node with name 'nosuch' not found"
+}
+
+@test "a dead node behind a frontend is 3 as if it were asked directly" {
+	house
+	start proxy --nodes "[{\"name\":\"gone\",\"host\":\"h\",\"port\":\"$PWD/none.sock\"}]"
+	fails_with 3 "$LMC" version --via "$url"
+}
+
+@test "200 nodes take at most one and a half times one plus 200 ms" {
+	local i args=()
+
+	for i in {0..199}; do args+=(--node "unix:$PWD/n$i.sock"); done
+	start demo "${args[@]}"
+	python3 - "$LMC" "$PWD" <<-'E'
+	import subprocess, sys, time
+	def best(args):
+	    def once():
+	        t = time.perf_counter()
+	        subprocess.run([sys.argv[1], "version", *args], check=True, stdout=subprocess.DEVNULL)
+	        return time.perf_counter() - t
+	    return min(once() for _ in range(5))
+	one = best(["-n", sys.argv[2] + "/n0.sock"])
+	all_ = best([w for i in range(200) for w in ("-n", sys.argv[2] + "/n%d.sock" % i)])
+	print("one %.1f ms, 200 %.1f ms" % (one * 1e3, all_ * 1e3))
+	sys.exit(all_ > 1.5 * one + 0.2)
+	E
+}
