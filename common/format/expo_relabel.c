@@ -131,9 +131,7 @@ uint64_t expo_series_hash(struct expo_span name, const struct expo_line *l,
 	unsigned i;
 
 	for (i = 0; i < l->labels; i++)
-		if (l->label[i].value.n)
-			sum += value_hash(l->label[i].name, l->label[i].value,
-					seed);
+		sum += value_hash(l->label[i].name, l->label[i].value, seed);
 	return sum;
 }
 

@@ -108,6 +108,21 @@ TEST(duplicates_are_told_and_left_out_the_first_stays)
 	CHECK(adds_up(m));
 }
 
+/* So many samples that some surely have the same 32 bits of hash. */
+TEST(equal_hashes_are_no_duplicates)
+{
+	struct buf text = BUF(1 << 24);
+	struct expo *m = merge_new(EXPO_TEXT);
+	int i;
+
+	for (i = 0; i < 300000; i++)
+		buf_printf(&text, "a{x=\"%d\"} 1\n", i);
+	CHECK_INT(expo_add(m, text.p, text.len, EXPO_TEXT, NULL, 0, &add_error), 0);
+	CHECK_INT(expo_seal(m), 0);
+	CHECK_INT(stats(m).duplicates, 0);
+	CHECK_INT(stats(m).written, 300000);
+}
+
 TEST(relabelling_can_make_duplicates)
 {
 	struct expo *m = merge_new(EXPO_TEXT);
@@ -239,6 +254,33 @@ TEST(a_family_named_like_anothers_sample_is_set_apart)
 		"# TYPE h_count_conflict_gauge gauge\n"
 		"h_count_conflict_gauge{node=\"n2\",role=\"worker\"} 2\n");
 	CHECK(noted(0, EXPO_TYPE_CONFLICT, "h_count", 1));
+}
+
+TEST(renaming_can_make_duplicates)
+{
+	struct expo *m = merge_new(EXPO_TEXT);
+
+	add(m, "h_count_sum 1\n", EXPO_TEXT, "n1");
+	add(m, "# TYPE h summary\n# TYPE h_count histogram\nh_count_sum 2\n",
+			EXPO_TEXT, "n1");
+	CHECK_STR(written(m), "# TYPE h summary\n"
+		"# TYPE h_count_conflict_histogram histogram\n"
+		"h_count_conflict_histogram_sum{node=\"n1\",role=\"worker\"} 1\n");
+	CHECK_INT(stats(m).duplicates, 1);
+}
+
+TEST(a_family_set_apart_takes_its_created_samples_along)
+{
+	struct expo *m = merge_new(EXPO_TEXT);
+
+	add(m, "# TYPE a summary\na_sum 1\n", EXPO_TEXT, NULL);
+	add(m, "# TYPE a histogram\na_sum 2\na_created 3\n# EOF\n",
+			EXPO_OPENMETRICS, NULL);
+	CHECK_STR(written(m), "# TYPE a summary\na_sum 1\n"
+		"# TYPE a_conflict_histogram histogram\n"
+		"a_conflict_histogram_sum 2\n"
+		"# TYPE a_conflict_histogram_created gauge\n"
+		"a_conflict_histogram_created 3\n");
 }
 
 TEST(names_shared_by_two_families_are_searched_for_duplicates)

@@ -115,7 +115,7 @@ TEST(numbers_are_read_whole_or_not_at_all)
 	CHECK_INT(expo_number((struct expo_span){ "0x10", 4 }, &v), -1);
 }
 
-/* The expected values are those that promtool test rules accepts. */
+/* Values of promtool test rules, which differ in the last digit at most. */
 TEST(quantiles_are_those_of_prometheus)
 {
 	struct expo_bucket b[] = { { 10, 11 }, { 0.1, 3 }, { 1, 10 },
@@ -359,6 +359,31 @@ TEST(lint_of_clean_text_finds_nothing)
 		EXPO_OPENMETRICS, 5), "");
 	CHECK_STR(linted("# HELP a A\n# TYPE a counter\na_total 1\n",
 		EXPO_OPENMETRICS, 5), "3! : expected # EOF\n");
+}
+
+TEST(lint_remembers_the_series_of_one_family_only)
+{
+	struct buf text = BUF(1 << 24);
+	int f, i;
+
+	for (f = 0; f < 70; f++) {
+		buf_printf(&text, "# HELP f%d F\n# TYPE f%d gauge\n", f, f);
+		for (i = 0; i < 1000; i++)
+			buf_printf(&text, "f%d{x=\"%d\"} 1\n", f, i);
+	}
+	CHECK_STR(linted(text.p, EXPO_TEXT, 1 << 16), "");
+}
+
+TEST(lint_says_when_it_forgets)
+{
+	struct buf text = BUF(1 << 24);
+	int i;
+
+	buf_puts(&text, "# HELP a A\n# TYPE a gauge\n");
+	for (i = 0; i < 60000; i++)
+		buf_printf(&text, "a{x=\"%d\"} 1\n", i);
+	CHECK_STR(linted(text.p, EXPO_TEXT, 1 << 16), "49155 a: too many "
+		"samples: repeated ones are no longer found\n");
 }
 
 TEST(lint_survives_a_line_without_an_end)

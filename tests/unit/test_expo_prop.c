@@ -221,9 +221,11 @@ static size_t bad_findings;
 static void on_finding(void *ctx, const struct expo_finding *x)
 {
 	(void)ctx;
-	/* HELP's escape is put right on the way, the rest must not occur */
-	if (x->error || strstr(x->text, "was there before"))
-		{ bad_findings++; printf("# line %zu: %.*s %s\n", x->line, (int)x->family.n, x->family.p, x->text); }
+	if (!x->error && !strstr(x->text, "was there before"))
+		return;
+	bad_findings++;
+	printf("# line %zu: %.*s %s\n", x->line, (int)x->family.n,
+			x->family.p, x->text);
 }
 
 static bool valid(const char *out, enum expo_format f)

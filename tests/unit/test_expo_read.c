@@ -220,11 +220,14 @@ TEST(a_counter_without_its_ending_is_unknown_to_openmetrics)
 TEST(created_samples_are_sorted_in_for_openmetrics)
 {
 	CHECK_STR(through("# TYPE a_total counter\na_total{x=\"1\"} 1\n"
-			"a_total{x=\"2\"} 2\n# TYPE a_created gauge\n"
-			"a_created{x=\"1\"} 3\na_created{x=\"2\"} 4\n",
-			EXPO_TEXT, EXPO_OPENMETRICS),
-		"# TYPE a counter\na_total{x=\"1\"} 1\na_created{x=\"1\"} 3\n"
-		"a_total{x=\"2\"} 2\na_created{x=\"2\"} 4\n# EOF\n");
+			"a_total{x=\"2\"} 2\na_total{x=\"3\"} 3\n"
+			"a_total{x=\"4\"} 4\n# TYPE a_created gauge\n"
+			"a_created{x=\"4\"} 14\na_created{x=\"2\"} 12\n"
+			"a_created{x=\"1\"} 11\n", EXPO_TEXT, EXPO_OPENMETRICS),
+		"# TYPE a counter\na_total{x=\"1\"} 1\na_created{x=\"1\"} 11\n"
+		"a_total{x=\"2\"} 2\na_created{x=\"2\"} 12\n"
+		"a_total{x=\"3\"} 3\na_total{x=\"4\"} 4\n"
+		"a_created{x=\"4\"} 14\n# EOF\n");
 }
 
 TEST(openmetrics_types_become_what_text_has)
