@@ -160,8 +160,8 @@ quiet env PKG_CONFIG=false ./configure --host="$$($$CC -dumpmachine)" \
 	--with-bearssl="$$tmp/bearssl" \
 	--with-ca-bundle=/etc/ssl/certs/ca-certificates.crt --without-ca-path \
 	--enable-http --enable-ipv6 --enable-unix-sockets \
-	--enable-threaded-resolver --enable-proxy --enable-http-auth \
-	--enable-verbose --disable-ares --disable-ftp --disable-file \
+	--enable-threaded-resolver --disable-proxy --disable-http-auth \
+	--disable-verbose --disable-ares --disable-ftp --disable-file \
 	--disable-ldap --disable-ldaps --disable-rtsp --disable-dict \
 	--disable-telnet --disable-tftp --disable-pop3 --disable-imap \
 	--disable-smb --disable-smtp --disable-gopher --disable-mqtt \
