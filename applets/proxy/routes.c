@@ -174,6 +174,11 @@ enum role routes_role(const struct exchange *x)
 	return x->listener->trusted || door.insecure ? ADMIN : VIEWER;
 }
 
+bool routes_unlimited(const struct exchange *x)
+{
+	return routes_role(x) == ADMIN && !cross_site(x);
+}
+
 bool routes_allow(struct exchange *x, enum role least)
 {
 	bool reads = least == VIEWER && (x->method == M_GET || x->method == M_HEAD ||
