@@ -197,10 +197,10 @@ endef
 define ZLIB_SH
 $(UNPACK_SH)
 unpack zlib
-for f in adler32 crc32 deflate trees zutil; do
+for f in adler32 crc32 deflate inffast inflate inftrees trees zutil; do
 	quiet "$$CC" $$flags -O2 -DHAVE_UNISTD_H -DHAVE_STDARG_H -c $$f.c
 done
-quiet ar rcs "$$tmp/out/lib/libz.a" adler32.o crc32.o deflate.o trees.o zutil.o
+quiet ar rcs "$$tmp/out/lib/libz.a" *.o
 cp zlib.h zconf.h "$$tmp/out/include/"
 cp LICENSE "$$tmp/out/LICENSE"
 finish

@@ -14,6 +14,7 @@
 #include "about.h"
 #include "applet.h"
 #include "die.h"
+#include "gunzip.h"
 
 #define APPLET(id) extern const struct applet id##_applet;
 #include "applets.def"
@@ -26,7 +27,7 @@ const struct applet *const applets[] = {
 	NULL
 };
 
-enum { NAMES_MAX = 128 };
+enum { NAMES_MAX = 128, LICENSES_MAX = 1 << 20 };
 
 static struct {
 	bool list, install, symlinks, version, licenses;
@@ -105,8 +106,12 @@ static int licenses(void)
 {
 	/* cppcheck-suppress comparePointers ; both are labels of one text */
 	size_t n = (size_t)(about_licenses_end - about_licenses);
+	char *text = gunzip(about_licenses, n, LICENSES_MAX, &n);
 
-	fwrite(about_licenses, 1, n, stdout);
+	if (!text)
+		die(EXIT_SYS, "out of memory");
+	fwrite(text, 1, n, stdout);
+	free(text);
 	return EXIT_OK;
 }
 

@@ -12,7 +12,7 @@ extern const char about_version[];  /* "0.1.0" */
 extern const char about_commit[];   /* "1a2b3c4d5e6f", "…-dirty" or "unknown" */
 extern const char about_packages[]; /* lines "NAME VERSION\n" */
 
-/* Names and texts of all licences, not NUL-terminated. */
+/* Names and texts of all licences, gzip. */
 extern const char about_licenses[], about_licenses_end[];
 
 #endif

@@ -1,12 +1,14 @@
 /* assets.c - the files of the frontend's page, kept in the binary
  * SPDX-License-Identifier: Apache-2.0
  *
- * No generator: the assembler takes the files in. The makefile compresses
- * them into build/web/ before this file is compiled.
+ * No generator: the assembler takes the files in, as the makefile compressed
+ * them into build/web/. Plain forms are made when the page is first asked for.
  */
 #include "assets.h"
+#include "gunzip.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,61 +29,62 @@
 	extern const unsigned char id[], id##_end[]
 
 #define X(id, where, file, mime)					\
-	TAKE(id, "applets/proxy/web/" file);				\
-	TAKE(id##_gz, "build/web/" file ".gz");
+	TAKE(id, "build/web/" file ".gz");
 ASSETS(X)
 #undef X
 
 static struct asset table[] = {
 #define X(id, where, file, mime)					\
-	{ .path = where, .type = mime, .raw = id, .gz = id##_gz },
+	{ .path = where, .type = mime, .gz = id },
 ASSETS(X)
 #undef X
 };
 
 /* Where each file ends: not a constant, so not part of an initializer that
  * subtracts. */
-static const struct {
-	const unsigned char *raw, *gz;
-} ends[] = {
-#define X(id, where, file, mime) { id##_end, id##_gz_end },
+static const unsigned char *const ends[] = {
+#define X(id, where, file, mime) id##_end,
 ASSETS(X)
 #undef X
 };
 
-enum { ASSET_COUNT = sizeof table / sizeof *table };
+enum { ASSET_COUNT = sizeof table / sizeof *table, ASSET_MAX = 1 << 20 };
 
 /* FNV-1a: a name for the content, not a defence against its author. */
-static uint64_t content_hash(const unsigned char *p, size_t n)
+static uint64_t content_hash(const char *p, size_t n)
 {
 	uint64_t h = 0xcbf29ce484222325;
 
 	while (n--)
-		h = (h ^ *p++) * 0x100000001b3;
+		h = (h ^ (unsigned char)*p++) * 0x100000001b3;
 	return h;
 }
 
-/* Lengths and tags, once. */
-static void table_ready(void)
+/* Plain forms, lengths and tags, once. False: no memory for them now. */
+static bool table_ready(void)
 {
-	if (table[0].etag[0])
-		return;
+	if (table[ASSET_COUNT - 1].etag[0])
+		return true;
 	for (int i = 0; i < ASSET_COUNT; i++) {
 		struct asset *a = &table[i];
 		uint64_t h;
 
-		a->raw_len = (size_t)(ends[i].raw - a->raw);
-		a->gz_len = (size_t)(ends[i].gz - a->gz);
+		a->gz_len = (size_t)(ends[i] - a->gz);
+		a->raw = gunzip(a->gz, a->gz_len, ASSET_MAX, &a->raw_len);
+		if (!a->raw)
+			return false;
 		h = content_hash(a->raw, a->raw_len);
 		snprintf(a->etag, sizeof a->etag, "\"%016" PRIx64 "\"", h);
 		snprintf(a->gz_etag, sizeof a->gz_etag,
 			 "\"%016" PRIx64 "-gz\"", h);
 	}
+	return true;
 }
 
 const struct asset *asset_find(const char *path, size_t n)
 {
-	table_ready();
+	if (!table_ready())
+		return NULL;
 	for (int i = 0; i < ASSET_COUNT; i++)
 		if (strlen(table[i].path) == n && !memcmp(table[i].path, path, n))
 			return &table[i];

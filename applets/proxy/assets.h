@@ -15,7 +15,7 @@ enum { ASSET_ETAG = 24 };	/* bytes of an entity tag, NUL included */
 struct asset {
 	const char *path;		/* as asked for: "/", "/static/app.js" */
 	const char *type;		/* Content-Type */
-	const unsigned char *raw;
+	const char *raw;
 	size_t raw_len;
 	const unsigned char *gz;	/* the same, gzip */
 	size_t gz_len;

@@ -282,7 +282,7 @@ static void asset(struct exchange *x)
 	}
 	if (gz)
 		reply_header(x, "Content-Encoding: gzip");
-	reply_static(x, 200, a->type, gz ? a->gz : a->raw, gz ? a->gz_len : a->raw_len);
+	reply_static(x, 200, a->type, gz ? (const void *)a->gz : a->raw, gz ? a->gz_len : a->raw_len);
 }
 
 /* ---- the door ---- */

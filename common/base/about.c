@@ -12,6 +12,6 @@ __asm__(".pushsection .rodata.about_licenses,\"a\"\n"
 	".globl about_licenses, about_licenses_end\n"
 	".hidden about_licenses, about_licenses_end\n"
 	"about_licenses:\n"
-	".incbin \"build/licenses.txt\"\n"
+	".incbin \"build/licenses.gz\"\n"
 	"about_licenses_end:\n"
 	".popsection\n");

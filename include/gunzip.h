@@ -1,0 +1,15 @@
+/* gunzip.h - what the build compressed, whole again (RFC 1952)
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * For our own bytes: the page, the licences. They are kept compressed, for
+ * the binary has a budget.
+ */
+#ifndef GUNZIP_H
+#define GUNZIP_H
+
+#include <stddef.h>
+
+/* malloc'd, *out bytes of it; NULL: no memory, over max bytes, or not gzip. */
+char *gunzip(const void *p, size_t n, size_t max, size_t *out);
+
+#endif
