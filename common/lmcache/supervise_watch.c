@@ -94,8 +94,8 @@ static void noticed(struct watch *w, unsigned ready)
 	char room[4096] __attribute__((aligned(8)));
 
 	(void)ready;
-	while (read(w->fd, room, sizeof room) > 0)
-		;
+	if (read(w->fd, room, sizeof room) <= 0)
+		return;
 	if (!settle.due)
 		timer_set(&settle, loop_now() + SETTLE_MS, settled);
 }

@@ -1,0 +1,464 @@
+/* ship.c - see ship.h
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "json.h"
+#include "net.h"
+#include "rfc5424.h"
+#include "ship.h"
+#include "sink.h"
+
+/* A burst over UDP overflows the receiver's socket without a word: so many
+ * datagrams at a time, so far apart. */
+enum { UDP_BURST = 64, UDP_PAUSE_MS = 5 };
+
+enum { LOOK_MS = 5, PREFIX = sizeof(uint32_t), OUT_MAX = 8 << 20, ANSWER_MAX = 64 << 10 };
+
+static void retry(struct timer *t);
+static void work(struct ship *s);
+
+#define SHIP(p, field) ((struct ship *)((char *)(p) - offsetof(struct ship, field)))
+
+int ship_to(struct ship *s, const char *where, const char **why)
+{
+	size_t host;
+	char base[ADDR_HOST];
+
+	s->watch.fd = -1;
+	s->out.max = OUT_MAX;
+	s->in.max = ANSWER_MAX;
+	if (strncmp(where, "https://", 8) == 0) {
+		*why = "https is not spoken here: put a TLS proxy in front";
+		return -1;
+	}
+	if (strncmp(where, "http://", 7) != 0)
+		return rfc5424_addr(where, &s->addr, &s->datagram, why);
+	host = 7 + strcspn(where + 7, "/?");
+	if (host >= sizeof base || strlen(where + host) >= sizeof s->target) {
+		*why = "too long";
+		return -1;
+	}
+	memcpy(base, where, host);
+	base[host] = 0;
+	snprintf(s->target, sizeof s->target, "%s", where[host] ? where + host :
+		 "/loki/api/v1/push");
+	s->loki = true;
+	return addr_parse(&s->addr, base, 80, why);
+}
+
+static void disconnect(struct ship *s)
+{
+	int fd = s->watch.fd;
+
+	watch_del(&s->watch);
+	if (fd >= 0)
+		close(fd);
+	buf_reset(&s->in);
+	s->connecting = s->asked = false;
+}
+
+/* The batch stays in the spool and is made anew. */
+static void fail(struct ship *s, const char *why)
+{
+	disconnect(s);
+	s->n = 0;
+	s->at = 0;
+	if (!s->trouble && s->on_trouble)
+		s->on_trouble(s, why);
+	s->trouble = true;
+	s->delay = s->delay ? s->delay * 2 : SHIP_FIRST_MS;
+	if (s->delay > SHIP_MAX_MS)
+		s->delay = SHIP_MAX_MS;
+	timer_set(&s->timer, loop_now() + s->delay, retry);
+}
+
+static void retry(struct timer *t)
+{
+	work(SHIP(t, timer));
+}
+
+static const char *base_name(const char *path)
+{
+	const char *cut = strrchr(path, '/');
+
+	return cut ? cut + 1 : path;
+}
+
+static void put_syslog(struct ship *s, const struct spool_record *r)
+{
+	struct buf text = BUF(SPOOL_TEXT * 4), msg = BUF(SPOOL_TEXT * 5);
+	uint32_t n;
+
+	sink_escape(&text, r->text, r->n);
+	rfc5424_put(&msg, SEV_INFO, (int64_t)(r->time_us / 1000), base_name(r->path), "",
+		    "", text.p ? text.p : "", text.len);
+	n = (uint32_t)msg.len;
+	if (s->datagram)
+		buf_add(&s->out, &n, PREFIX);
+	else if (s->addr.kind == ADDR_TCP)
+		buf_printf(&s->out, "%zu ", msg.len);
+	buf_add(&s->out, msg.p, msg.len);
+	if (!s->datagram && s->addr.kind == ADDR_UNIX)
+		buf_putc(&s->out, '\n');
+	buf_free(&text);
+	buf_free(&msg);
+}
+
+static void put_labels(struct ship *s, struct buf *b, const char *path)
+{
+	const char *eq;
+	int i;
+
+	buf_puts(b, "{\"job\":\"lmc\",\"filename\":");
+	json_puts(b, path);
+	for (i = 0; s->labels && i < s->labels->n; i++) {
+		eq = strchr(s->labels->v[i], '=');
+		if (!eq)
+			continue;
+		buf_putc(b, ',');
+		json_put(b, s->labels->v[i], (size_t)(eq - s->labels->v[i]));
+		buf_putc(b, ':');
+		json_puts(b, eq + 1);
+	}
+	buf_putc(b, '}');
+}
+
+/* One stream for each row of lines of one file. The time of a line is kept
+ * in the spool, so a batch sent twice is the same twice, which Loki drops. */
+static void put_loki(struct ship *s, struct buf *b, const struct spool_record *r, char **last)
+{
+	struct buf text = BUF(SPOOL_TEXT * 4);
+
+	if (!*last || strcmp(*last, r->path) != 0) {
+		buf_puts(b, *last ? "]},{\"stream\":" : "{\"stream\":");
+		put_labels(s, b, r->path);
+		buf_puts(b, ",\"values\":[");
+		free(*last);
+		*last = strdup(r->path);
+	} else {
+		buf_putc(b, ',');
+	}
+	sink_escape(&text, r->text, r->n);
+	buf_printf(b, "[\"%llu000\",", (unsigned long long)r->time_us);
+	json_put(b, text.p ? text.p : "", text.len);
+	buf_putc(b, ']');
+	buf_free(&text);
+}
+
+static void frame_loki(struct ship *s, struct buf *body)
+{
+	struct buf host = BUF(ADDR_HOST + 16);
+
+	addr_print(&s->addr, &host);
+	buf_printf(&s->out, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+		   "Connection: close\r\nContent-Length: %zu\r\n\r\n",
+		   s->target, s->addr.kind == ADDR_UNIX ? "localhost" : host.p, body->len);
+	buf_add(&s->out, body->p, body->len);
+	buf_free(&host);
+}
+
+static bool udp(const struct ship *s)
+{
+	return s->datagram && s->addr.kind == ADDR_TCP;
+}
+
+/* Fills out from the spool; how many records, or -1. */
+static int batch(struct ship *s)
+{
+	struct buf body = BUF(OUT_MAX / 2);
+	struct spool_record r;
+	char *last = NULL;
+	int more = 0;
+
+	buf_reset(&s->out);
+	s->at = 0;
+	s->n = 0;
+	spool_rewind(s->spool);
+	buf_puts(&body, "{\"streams\":[");
+	while (s->out.len + body.len < SHIP_BATCH && !(udp(s) && s->n == UDP_BURST) &&
+	       (more = spool_next(s->spool, &r)) > 0) {
+		if (s->loki)
+			put_loki(s, &body, &r, &last);
+		else
+			put_syslog(s, &r);
+		s->n++;
+	}
+	buf_puts(&body, "]}]}");
+	if (s->loki && s->n)
+		frame_loki(s, &body);
+	free(last);
+	if (body.bad || s->out.bad)
+		more = -1;
+	buf_free(&body);
+	return more < 0 ? -1 : s->n;
+}
+
+static void next_batch(struct task *t)
+{
+	work(SHIP(t, next));
+}
+
+static void done(struct ship *s)
+{
+	s->asked = false;
+	s->sent += (unsigned long long)s->n;
+	s->n = 0;
+	s->delay = 0;
+	s->trouble = false;
+	timer_stop(&s->timer);
+	if (s->loki)
+		disconnect(s);
+	if (spool_sent(s->spool) < 0) {
+		fail(s, strerror(errno));
+		return;
+	}
+	if (s->on_sent)
+		s->on_sent(s);
+	if (udp(s))
+		timer_set(&s->timer, loop_now() + UDP_PAUSE_MS, retry);
+	else
+		task_later(&s->next, next_batch);
+}
+
+static int socket_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof err;
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
+	return err;
+}
+
+/* Has the other side's kernel got it all? */
+static void look(struct timer *t)
+{
+	struct ship *s = SHIP(t, timer);
+	int left = 0, err = socket_error(s->watch.fd);
+
+	if (err) {
+		fail(s, strerror(err));
+		return;
+	}
+	ioctl(s->watch.fd, SIOCOUTQ, &left);
+	if (left == 0)
+		done(s);
+	else if (loop_now() - s->asked_ms > SHIP_ANSWER_MS)
+		fail(s, "it takes nothing");
+	else
+		timer_set(t, loop_now() + LOOK_MS, look);
+}
+
+static void no_answer(struct timer *t)
+{
+	fail(SHIP(t, timer), "no answer");
+}
+
+static void all_away(struct ship *s)
+{
+	s->asked = true;
+	s->asked_ms = loop_now();
+	if (s->loki)
+		timer_set(&s->timer, loop_now() + SHIP_ANSWER_MS, no_answer);
+	else if (s->datagram)
+		done(s);
+	else
+		look(&s->timer);
+}
+
+/* One datagram; whoever is not there says so at once on this machine. 1, 0:
+ * later, -1: failed. */
+static int send_one(struct ship *s)
+{
+	uint32_t n;
+	ssize_t out;
+	int err;
+
+	memcpy(&n, s->out.p + s->at, PREFIX);
+	out = send(s->watch.fd, s->out.p + s->at + PREFIX, n, MSG_NOSIGNAL);
+	if (out < 0 && (errno == EAGAIN || errno == ENOBUFS))
+		return 0;
+	if (out < 0 && errno != EMSGSIZE)
+		return -1;
+	s->refused += out < 0;	/* longer than a datagram can be */
+	err = socket_error(s->watch.fd);
+	if (err) {
+		errno = err;
+		return -1;
+	}
+	s->at += PREFIX + n;
+	return 1;
+}
+
+static int send_some(struct ship *s)
+{
+	ssize_t n;
+
+	if (s->datagram)
+		return send_one(s);
+	n = send(s->watch.fd, s->out.p + s->at, s->out.len - s->at, MSG_NOSIGNAL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	s->at += (size_t)n;
+	return 1;
+}
+
+/* What is away of a batch of datagrams is not sent again. */
+static void part_sent(struct ship *s)
+{
+	struct spool_record r;
+	size_t at = 0;
+	uint32_t n;
+
+	spool_rewind(s->spool);
+	while (at < s->at && spool_next(s->spool, &r) > 0) {
+		memcpy(&n, s->out.p + at, PREFIX);
+		at += PREFIX + n;
+		s->sent++;
+	}
+	if (at)
+		spool_sent(s->spool);
+}
+
+static void pump(struct ship *s)
+{
+	int more = 1, err;
+
+	while (s->at < s->out.len && (more = send_some(s)) > 0)
+		;
+	if (more < 0) {
+		err = errno;
+		if (s->datagram)
+			part_sent(s);
+		fail(s, strerror(err));
+	} else if (s->at == s->out.len) {
+		all_away(s);
+	}
+}
+
+static void take_answer(struct ship *s)
+{
+	struct http_head h;
+	char why[64];
+	ssize_t n;
+	long used;
+
+	if (buf_room(&s->in, 4096) < 0) {
+		fail(s, "its answer is too long");
+		return;
+	}
+	n = recv(s->watch.fd, s->in.p + s->in.len, 4096, 0);
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n > 0)
+		s->in.len += (size_t)n;
+	used = http_response(&h, s->in.p, s->in.len, M_POST);
+	if (used == HTTP_MORE && n > 0)
+		return;
+	snprintf(why, sizeof why, used > 0 ? "HTTP status %d" : "no HTTP answer", h.status);
+	if (used > 0 && h.status / 100 == 2) {
+		done(s);
+	} else if (used > 0 && h.status / 100 == 4 && h.status != 429 && h.status != 408 &&
+		   h.status != 401 && h.status != 403 && h.status != 404) {
+		/* it will never like these lines: the next may pass */
+		if (s->on_trouble)
+			s->on_trouble(s, why);
+		s->refused += (unsigned long long)s->n;
+		s->n = 0;
+		done(s);
+	} else {
+		fail(s, why);
+	}
+}
+
+static void ready(struct watch *w, unsigned bits)
+{
+	struct ship *s = SHIP(w, watch);
+	int err = socket_error(w->fd);
+	char none;
+
+	if (err) {
+		fail(s, strerror(err));
+		return;
+	}
+	if (bits & READY_OUT && s->connecting) {
+		s->connecting = false;
+		work(s);
+		return;
+	}
+	if (s->asked && s->loki && bits & READY_IN) {
+		take_answer(s);
+		return;
+	}
+	/* a syslog receiver says nothing but its end */
+	if (!s->datagram && !s->loki && bits & READY_IN && recv(w->fd, &none, 1, 0) == 0) {
+		if (s->n)
+			fail(s, "it closed the connection");
+		else
+			disconnect(s);
+		return;
+	}
+	if (bits & READY_OUT && s->n && !s->asked)
+		pump(s);
+}
+
+static void work(struct ship *s)
+{
+	int fd;
+
+	if (s->connecting || s->asked || (s->n && s->watch.fd >= 0 && s->at))
+		return;
+	timer_stop(&s->timer);
+	if (!s->n && batch(s) < 0) {
+		fail(s, "the spool cannot be read");
+		return;
+	}
+	if (!s->n) {
+		if (s->on_idle)
+			s->on_idle(s);
+		return;
+	}
+	if (s->watch.fd >= 0) {
+		pump(s);
+		return;
+	}
+	fd = rfc5424_connect(&s->addr, &s->datagram);
+	if (fd < 0 || watch_add(&s->watch, fd, ready) < 0) {
+		int err = errno;
+
+		if (fd >= 0)
+			close(fd);
+		fail(s, strerror(err));
+		return;
+	}
+	s->connecting = true;
+}
+
+void ship_go(struct ship *s)
+{
+	if (!s->timer.due)
+		work(s);
+}
+
+bool ship_idle(const struct ship *s)
+{
+	return !s->n && !s->timer.due && !s->next.queued;
+}
+
+void ship_close(struct ship *s)
+{
+	disconnect(s);
+	timer_stop(&s->timer);
+	task_cancel(&s->next);
+	buf_free(&s->out);
+	buf_free(&s->in);
+}

@@ -1,0 +1,243 @@
+#!/usr/bin/env bats
+# logs.bats - lines shipped once, whatever happens on the way: lmc logs
+# SPDX-License-Identifier: Apache-2.0
+
+load lib
+
+# receive KIND WHERE OUT: receiver.py; sets $port.
+receive() {
+	launch python3 "$HERE/receiver.py" "$@"
+}
+
+logs() {
+	launch "$LMC" logs --ready-fd 9 --state state "$@"
+}
+
+lines() {
+	[ -e "$1" ] && wc -l <"$1" || echo 0
+}
+
+lines_is() {
+	[ "$(lines "$1")" = "$2" ]
+}
+
+# once N FILE: the lines "line 1" to "line N", each once and in order.
+once() {
+	wait_until 30 lines_is "$2" "$1"
+	seq -f 'line %.0f' "$1" | cmp - "$2"
+}
+
+to_of() {
+	case $1 in
+	tcp | udp) echo "$1://127.0.0.1:$port" ;;
+	unix) echo "unix:$PWD/socket" ;;
+	loki) echo "http://127.0.0.1:$port/loki/api/v1/push" ;;
+	esac
+}
+
+@test "every line of stdin arrives once, in order, over UDP, TCP, UNIX socket and Loki" {
+	local kind where
+
+	for kind in tcp udp unix loki; do
+		where=0
+		[ "$kind" != unix ] || where=$PWD/socket
+		receive $kind "$where" "got.$kind"
+		seq -f 'line %.0f' 2000 | timeout 60 "$LMC" logs --state "state.$kind" --to "$(to_of $kind)"
+		once 2000 "got.$kind"
+	done
+}
+
+@test "a file is followed as it grows, and again after a restart" {
+	receive tcp 0 got
+	to=$(to_of tcp)
+	seq -f 'line %.0f' 3 >x.log
+	logs --to "$to" x.log
+	once 3 got
+	seq -f 'line %.0f' 4 6 >>x.log
+	once 6 got
+	printf 'line ' >>x.log
+	stop "$pid"
+	echo 7 >>x.log
+	echo 'line 8' >>x.log
+	logs --to "$to" x.log
+	once 8 got
+}
+
+@test "rotation loses nothing: by rename, by truncation, and while nobody looked" {
+	receive tcp 0 got
+	to=$(to_of tcp)
+	echo 'line 1' >x.log
+	logs --to "$to" x.log
+	once 1 got
+	echo 'line 2' >>x.log
+	mv x.log x.log.1
+	echo 'line 3' >>x.log.1
+	echo 'line 4' >x.log
+	once 4 got
+	: >x.log
+	wait_until 5 test ! -s x.log
+	sleep 0.3
+	echo 'line 5' >>x.log
+	once 5 got
+	stop "$pid"
+	echo 'line 6' >>x.log
+	rm x.log.1
+	mv x.log x.log.2
+	echo 'line 7' >x.log
+	touch -d '+1 second' x.log
+	mv x.log x.log.1
+	gzip -c x.log.1 >x.log.0.gz
+	echo 'line 8' >x.log
+	logs --to "$to" x.log
+	once 8 got
+}
+
+# away KIND: the receiver is away for a while, and lmc is killed meanwhile.
+away() {
+	local kind=$1 where to receiver n=0 i
+
+	where=$(free_port)
+	[ "$kind" != unix ] || where=$PWD/socket
+	receive "$kind" "$where" "got.$kind"
+	receiver=$pid
+	to=$(to_of "$kind")
+	logs --to "$to" x.log
+	for ((i = 0; i < 100; i++)); do echo "line $((++n))" >>x.log; done
+	once $n "got.$kind"
+	stop "$receiver" || :
+	rm -f socket
+	for ((i = 0; i < 5; i++)); do
+		echo "line $((++n))" >>x.log
+		logs_killed
+		echo "line $((++n))" >>x.log
+		mv x.log "x.log.$i"
+		echo "line $((++n))" >>x.log
+		logs --to "$to" x.log
+	done
+	receive "$kind" "$where" "got.$kind"
+	once $n "got.$kind"
+	echo "line $((++n))" >>x.log
+	once $n "got.$kind"
+}
+
+# Kills the lmc logs that was started last.
+logs_killed() {
+	kill -KILL "$pid"
+	wait_until 5 gone "$pid"
+}
+
+@test "TCP receiver away, lmc killed and restarted: every line arrives once" {
+	: >x.log
+	away tcp
+}
+
+@test "UDP receiver away, lmc killed and restarted: every line arrives once" {
+	: >x.log
+	away udp
+}
+
+@test "UNIX socket receiver away, lmc killed and restarted: every line arrives once" {
+	: >x.log
+	away unix
+}
+
+@test "Loki away, lmc killed and restarted: every line arrives once" {
+	: >x.log
+	away loki
+}
+
+@test "an answer that means later is tried again, one that means never is told" {
+	receive loki 0 got 500 429
+	seq -f 'line %.0f' 3 | timeout 60 "$LMC" logs --state state --to "$(to_of loki)" 2>err
+	once 3 got
+	grep -q 'not_sent.*HTTP status 500' err
+	receive loki 0 got2 400
+	echo bad | timeout 60 "$LMC" logs --state state2 --to "$(to_of loki)" 2>err
+	grep -q 'HTTP status 400' err
+	lines_is got2 0
+}
+
+@test "a spool cut short by a crash is read up to the cut" {
+	receive tcp 0 got
+	to=$(to_of tcp)
+	stop "$pid" || :
+	seq -f 'line %.0f' 5 >x.log
+	logs --to "$to" x.log
+	wait_until 10 test -s state/spool.1
+	sleep 0.3
+	kill -KILL "$pid"
+	wait_until 5 gone "$pid"
+	truncate -s -3 state/spool.1
+	receive tcp "${to##*:}" got
+	logs --to "$to" x.log
+	once 5 got
+}
+
+@test "control characters and bytes that are not UTF-8 arrive escaped" {
+	receive tcp 0 got
+	printf 'a\033[2Jb\377c\n' | timeout 60 "$LMC" logs --state state --to "$(to_of tcp)"
+	wait_until 5 lines_is got 1
+	[ "$(cat got)" = 'a\x1b[2Jb\xffc' ]
+}
+
+@test "two at one state directory are refused, and so is what cannot be an address" {
+	receive tcp 0 got
+	: >x.log
+	to=$(to_of tcp)
+	logs --to "$to" x.log
+	fails_with 111 "$LMC" logs --state state --to "$to" x.log
+	has "used by another lmc logs"
+	fails_with 2 "$LMC" logs --state s2 --to https://x/ x.log
+	fails_with 2 "$LMC" logs --state s2 --to ftp://x/ x.log
+	fails_with 2 "$LMC" logs --state s2 x.log
+}
+
+@test "idle it makes no system call" {
+	receive tcp 0 got
+	echo 'line 1' >x.log
+	logs --to "$(to_of tcp)" x.log
+	once 1 got
+	sleep 0.3
+	timeout -s INT 3 strace -qq -p "$pid" 2>state/trace || :
+	[ "$(wc -l <state/trace)" = 1 ] || { cat state/trace; return 1; }
+}
+
+@test "rsyslog receives the lines over UDP and TCP" {
+	command -v rsyslogd >/dev/null || skip "no rsyslogd here"
+	local tcp udp
+
+	tcp=$(free_port)
+	udp=$(free_port)
+	cat >rsyslog.conf <<-E
+	module(load="imtcp") module(load="imudp")
+	template(name="msg" type="string" string="%msg%\n")
+	input(type="imtcp" port="$tcp" address="127.0.0.1" ruleset="tcp")
+	input(type="imudp" port="$udp" address="127.0.0.1" ruleset="udp")
+	ruleset(name="tcp") { action(type="omfile" file="$PWD/got.tcp" template="msg") }
+	ruleset(name="udp") { action(type="omfile" file="$PWD/got.udp" template="msg") }
+	E
+	rsyslogd -n -f "$PWD/rsyslog.conf" -i "$PWD/pid" 2>rsyslog.err &
+	rsyslog=$!
+	started+=("$rsyslog")
+	: >x.log
+	launch "$LMC" logs --ready-fd 9 --state st --to "tcp://127.0.0.1:$tcp" x.log
+	launch "$LMC" logs --ready-fd 9 --state su --to "udp://127.0.0.1:$udp" x.log
+	seq -f 'line %.0f' 500 >>x.log
+	wait_until 20 lines_is got.tcp 500
+	wait_until 20 lines_is got.udp 500
+	# away for a while, lmc killed meanwhile
+	stop "$rsyslog" || :
+	seq -f 'line %.0f' 501 600 >>x.log
+	kill -KILL "$pid"
+	wait_until 5 gone "$pid"
+	launch "$LMC" logs --ready-fd 9 --state su --to "udp://127.0.0.1:$udp" x.log
+	seq -f 'line %.0f' 601 700 >>x.log
+	rm -f pid
+	rsyslogd -n -f "$PWD/rsyslog.conf" -i "$PWD/pid" 2>rsyslog.err &
+	started+=("$!")
+	wait_until 30 lines_is got.tcp 700
+	wait_until 30 lines_is got.udp 700
+	seq -f 'line %.0f' 700 >want
+	sed 's/^ //' got.tcp | cmp - want
+	sed 's/^ //' got.udp | cmp - want
+}
