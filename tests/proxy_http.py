@@ -14,11 +14,12 @@ POST = "POST /proxy2/up/sink HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @contextlib.contextmanager
-def pair(*args, **kw):
+def pair(*args, nofile=None, **kw):
     up = Upstream(**kw)
-    with Lmc(*args, nodes={"up": up}) as lmc:
+    with Lmc(*args, nodes={"up": up}, nofile=nofile) as lmc:
         yield lmc, up
-        lmc.alive()
+        if lmc.process.poll() != 0:     # the test ended it
+            lmc.alive()
     up.close()
 
 
