@@ -151,7 +151,7 @@ static uint32_t family_typed(struct expo *m, struct entry *e, enum expo_type t)
 	size_t which = (size_t)(e - m->entry);
 	struct expo_span name = e->name;
 	uint32_t id = e->first, last = NONE;
-	unsigned bounded = BIT(HISTOGRAM) | BIT(SUMMARY);
+	unsigned bounded = BIT(HISTOGRAM) | BIT(SUMMARY) | BIT(GAUGEHISTOGRAM);
 
 	for (; id != NONE; last = id, id = m->family[id].variant)
 		if (m->family[id].declared ? agree(m->family[id].type, t) :

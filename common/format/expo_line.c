@@ -4,9 +4,7 @@
  * Text 0.0.4 allows blanks nearly everywhere, OpenMetrics nowhere but one
  * between tokens. Both may quote names (Prometheus 3).
  */
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "expo_line.h"
@@ -16,19 +14,6 @@ struct cur {
 	enum expo_format   f;
 	struct expo_error *e;
 };
-
-static const char *const type_names[EXPO_TYPES] = {
-	[EXPO_UNTYPED]   = "untyped",   [EXPO_COUNTER]  = "counter",
-	[EXPO_GAUGE]     = "gauge",     [EXPO_HISTOGRAM] = "histogram",
-	[EXPO_SUMMARY]   = "summary",   [EXPO_INFO]     = "info",
-	[EXPO_STATESET]  = "stateset",
-	[EXPO_GAUGEHISTOGRAM] = "gaugehistogram",
-};
-
-const char *expo_type_name(enum expo_type t)
-{
-	return type_names[t];
-}
 
 /* --- trouble ------------------------------------------------------------ */
 
@@ -59,24 +44,6 @@ static int want(struct cur *c, const char *what)
 
 /* --- pieces ------------------------------------------------------------- */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool is_name(char c, bool colons)
-{
-	char l = (char)(c | 32);
-
-	return (l >= 'a' && l <= 'z') || c == '_' || is_digit(c) ||
-		(colons && c == ':');
-}
-
 static bool at(const struct cur *c, char ch)
 {
 	return c->p < c->end && *c->p == ch;
@@ -87,154 +54,6 @@ static void blanks(struct cur *c)
 {
 	while (c->f == EXPO_TEXT && c->p < c->end && is_blank(*c->p))
 		c->p++;
-}
-
-bool expo_plain_name(struct expo_span s, bool colons)
-{
-	size_t i;
-
-	if (!s.n || is_digit(*s.p))
-		return false;
-	for (i = 0; i < s.n; i++)
-		if (!is_name(s.p[i], colons))
-			return false;
-	return true;
-}
-
-static bool utf8_more(const unsigned char *p, const unsigned char *end, int n)
-{
-	if (end - p <= n)
-		return false;
-	while (n--)
-		if ((*++p & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
-/* RFC 3629: no surrogates, nothing overlong, nothing above 10ffff. */
-static int utf8_one(const unsigned char *p, const unsigned char *end)
-{
-	if (*p < 0x80)
-		return 1;
-	if (*p >= 0xc2 && *p <= 0xdf)
-		return utf8_more(p, end, 1) ? 2 : 0;
-	if (*p >= 0xe0 && *p <= 0xef) {
-		if (!utf8_more(p, end, 2) || (*p == 0xe0 && p[1] < 0xa0) ||
-				(*p == 0xed && p[1] > 0x9f))
-			return 0;
-		return 3;
-	}
-	if (*p >= 0xf0 && *p <= 0xf4) {
-		if (!utf8_more(p, end, 3) || (*p == 0xf0 && p[1] < 0x90) ||
-				(*p == 0xf4 && p[1] > 0x8f))
-			return 0;
-		return 4;
-	}
-	return 0;
-}
-
-bool expo_utf8(const char *s, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)s, *end = p + n;
-	uint64_t w;
-	int step;
-
-	while (p < end) {
-		if (end - p >= 8) {
-			memcpy(&w, p, 8);
-			if (!(w & 0x8080808080808080u)) {
-				p += 8;
-				continue;
-			}
-		}
-		step = utf8_one(p, end);
-		if (!step)
-			return false;
-		p += step;
-	}
-	return true;
-}
-
-static const char *word_end(const char *p, const char *end, const char *word)
-{
-	for (; *word; p++, word++)
-		if (p >= end || (*p | 32) != *word)
-			return NULL;
-	return p;
-}
-
-static const char *digits_end(const char *p, const char *end)
-{
-	while (p < end && is_digit(*p))
-		p++;
-	return p;
-}
-
-/* Go's reader, which both Prometheus parsers use, refuses what overflows. */
-static bool overflows(const char *p, const char *end)
-{
-	char text[EXPO_NUMBER + 1];
-	size_t n = (size_t)(end - p);
-
-	memcpy(text, p, n);
-	text[n] = 0;
-	return isinf(strtod(text, NULL));
-}
-
-static const char *decimal_end(const char *p, const char *end)
-{
-	const char *from = p, *q, *d;
-	size_t digits;
-	bool big = false;
-
-	q = digits_end(p, end);
-	digits = (size_t)(q - p);
-	if (q < end && *q == '.') {
-		d = ++q;
-		q = digits_end(q, end);
-		digits += (size_t)(q - d);
-	}
-	if (!digits)
-		return NULL;
-	if (q < end && (*q | 32) == 'e') {
-		q++;
-		if (q < end && (*q == '+' || *q == '-'))
-			q++;
-		d = q;
-		q = digits_end(q, end);
-		if (q == d)
-			return NULL;
-		big = q - d > 2;
-	}
-	if (q - from > EXPO_NUMBER - 1)
-		return NULL;
-	return (big || q - from > 200) && overflows(from, q) ? NULL : q;
-}
-
-const char *expo_number_end(const char *p, const char *end)
-{
-	const char *q;
-
-	if ((q = word_end(p, end, "nan")))
-		return q;
-	if (p < end && (*p == '+' || *p == '-'))
-		p++;
-	if ((q = word_end(p, end, "infinity")) || (q = word_end(p, end, "inf")))
-		return q;
-	return decimal_end(p, end);
-}
-
-int expo_number(struct expo_span s, double *out)
-{
-	char text[EXPO_NUMBER + 1];
-
-	if (!s.n || s.n > EXPO_NUMBER ||
-			expo_number_end(s.p, s.p + s.n) != s.p + s.n)
-		return -1;
-	memcpy(text, s.p, s.n);
-	text[s.n] = 0;
-	*out = strtod(text, NULL);
-	return 0;
 }
 
 static int number(struct cur *c, struct expo_span *out, const char *what)
@@ -373,6 +192,14 @@ static int labels(struct cur *c, struct expo_line *l)
 
 /* --- samples ------------------------------------------------------------ */
 
+/* Both Prometheus parsers keep milliseconds in 64 bits. */
+static bool fits(const char *p, size_t n)
+{
+	while (n > 1 && *p == '0')
+		p++, n--;
+	return n < 19 || (n == 19 && memcmp(p, "9223372036854775807", 19) <= 0);
+}
+
 static int text_time(struct cur *c, struct expo_line *l)
 {
 	const char *from, *d;
@@ -384,11 +211,11 @@ static int text_time(struct cur *c, struct expo_line *l)
 	if (*c->p == '-' || *c->p == '+')
 		c->p++;
 	d = c->p;
-	c->p = digits_end(c->p, c->end);
+	c->p = expo_digits_end(c->p, c->end);
 	if (c->p == d)
 		return want(c, "a timestamp or the end of the line");
-	if (c->p - d > 18)
-		return fail(c, from, "expected a timestamp of at most 18 digits");
+	if (!fits(d, (size_t)(c->p - d)))
+		return fail(c, from, "expected a timestamp of 64 bits");
 	l->time = (struct expo_span){ from, (size_t)(c->p - from) };
 	blanks(c);
 	return c->p == c->end ? 0 : want(c, "the end of the line");
@@ -425,19 +252,21 @@ static int exemplar(struct cur *c, struct expo_line *l)
 	return c->p == c->end ? 0 : want(c, "the end of the line");
 }
 
-/* A timestamp of seconds is a decimal: NaN and infinities are no time. Its
- * milliseconds must fit where Prometheus keeps them. */
+/* A timestamp of seconds is a decimal: NaN and infinities are no time. */
 static int om_time(struct cur *c, struct expo_line *l)
 {
 	const char *d = c->p + (at(c, '-') || at(c, '+'));
-	const char *q = decimal_end(d, c->end);
+	const char *q = expo_decimal_end(d, c->end);
+	struct expo_span s = { d, 0 };
+	char ms[EXPO_NUMBER + 24];
 	double v;
 
 	if (!q)
 		return want(c, "a timestamp or '#'");
-	if (expo_number((struct expo_span){ d, (size_t)(q - d) }, &v) < 0 ||
-			v > 9e14)
-		return fail(c, d, "expected a timestamp below 9e14 seconds");
+	s.n = (size_t)(q - d);
+	if (expo_number(s, &v) < 0 || v > 1e16 || !fits(ms, expo_put_time(ms,
+			s, EXPO_OPENMETRICS, EXPO_TEXT)))
+		return fail(c, d, "expected a timestamp of 64 bits");
 	l->time = (struct expo_span){ c->p, (size_t)(q - c->p) };
 	c->p = q;
 	return 0;
@@ -503,8 +332,8 @@ static int read_type(struct cur *c, struct expo_line *l)
 	for (t = 0; t < EXPO_TYPES; t++) {
 		if (c->f == EXPO_TEXT ? t > EXPO_SUMMARY : t == EXPO_UNTYPED)
 			continue;
-		if (s.n == strlen(type_names[t]) &&
-				!memcmp(s.p, type_names[t], s.n)) {
+		if (s.n == strlen(expo_type_name(t)) &&
+				!memcmp(s.p, expo_type_name(t), s.n)) {
 			l->type = t;
 			return 0;
 		}

@@ -194,13 +194,6 @@ bool expo_same_series(struct expo *m, const struct run *a, uint32_t ka,
 struct expo_span expo_run_line(const struct expo *m, const struct run *r,
 		uint32_t k);	/* without its newline */
 
-/* expo_text.c: what differs between the formats. Each returns the bytes put. */
-size_t expo_put_time(char *to, struct expo_span s, enum expo_format from,
-		enum expo_format out);
-size_t expo_put_value(char *to, struct expo_span s);	/* a label's, for text */
-size_t expo_put_help(char *to, struct expo_span s, enum expo_format from,
-		enum expo_format out);
-
 static inline bool expo_is_dup(const struct expo *m, size_t rec)
 {
 	return m->dup && rec / 64 < m->dup_words &&

@@ -34,7 +34,7 @@ static int rename_label(struct expo_line *l, unsigned at, const struct extra *x)
 
 int expo_relabel(struct expo_line *l, const struct input *in)
 {
-	struct expo_label add[EXPO_EXTRAS];
+	struct expo_label add[EXPO_EXTRAS] = { { .name = { NULL, 0 } } };
 	const struct extra *x;
 	unsigned n = 0, at;
 

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "expo_merge.h"
+#include "expo_line.h"
 #include "expo_rule.h"
 
 /* --- timestamps --------------------------------------------------------- */
 
-/* A decimal, its point moved by three places. */
+/* A decimal, its point moved by three places. Reading has seen to it that no
+ * more than 20 digits are in front of the new point. */
 struct decimal {
 	const char *whole, *part;	/* digits on either side of the point */
 	size_t whole_n, part_n;

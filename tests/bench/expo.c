@@ -3,6 +3,7 @@
  *
  *	expo make DIR NODES WORKERS	DIR/n0.prom ...: what so many nodes say
  *	expo run [one] FILE...		CPU time of merging them, to /dev/null
+ *	expo print FILE...		the merge itself
  *
  * 64 nodes of 25 workers are 700,800 samples in 64 MiB. `one` adds no labels,
  * so that all inputs share one scope for duplicates: the worst case.
@@ -176,8 +177,8 @@ static double merge(const struct text *t, unsigned n, bool one, int fd,
 	done = cpu_ms();
 	expo_stats(m, s);
 	expo_free(m);
-	printf("  parse %.1f ms, duplicates %.1f ms, write %.1f ms\n",
-			added - from, sealed - added, done - sealed);
+	fprintf(fd == STDOUT_FILENO ? stderr : stdout,
+		"  parse %.1f ms, duplicates %.1f ms, write %.1f ms\n", added - from, sealed - added, done - sealed);
 	return done - from;
 }
 
@@ -186,6 +187,17 @@ static int by_size(const void *a, const void *b)
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return x < y ? -1 : x > y;
+}
+
+static void print(char **path, int n)
+{
+	struct text *t = calloc((size_t)n, sizeof *t);
+	struct expo_stats s;
+	int i;
+
+	for (i = 0; i < n; i++)
+		t[i] = slurp(path[i], (unsigned)i);
+	merge(t, (unsigned)n, false, STDOUT_FILENO, &s);
 }
 
 static void run(char **path, int n, bool one)
@@ -220,6 +232,8 @@ int main(int argc, char **argv)
 		make(argv[2], (unsigned)atol(argv[3]), (unsigned)atol(argv[4]));
 	else if (argc > 2 && !strcmp(argv[1], "run"))
 		run(argv + 2 + one, argc - 2 - one, one);
+	else if (argc > 2 && !strcmp(argv[1], "print"))
+		print(argv + 2, argc - 2);
 	else
 		return 2;
 	return 0;

@@ -260,9 +260,10 @@ TEST(renaming_can_make_duplicates)
 {
 	struct expo *m = merge_new(EXPO_TEXT);
 
-	add(m, "h_count_sum 1\n", EXPO_TEXT, "n1");
-	add(m, "# TYPE h summary\n# TYPE h_count histogram\nh_count_sum 2\n",
+	add(m, "# TYPE h summary\n# TYPE h_count histogram\nh_count_sum 1\n",
 			EXPO_TEXT, "n1");
+	CHECK_INT(expo_seal(m), 0);
+	add(m, "# TYPE h_count histogram\nh_count_sum 2\n", EXPO_TEXT, "n1");
 	CHECK_STR(written(m), "# TYPE h summary\n"
 		"# TYPE h_count_conflict_histogram histogram\n"
 		"h_count_conflict_histogram_sum{node=\"n1\",role=\"worker\"} 1\n");

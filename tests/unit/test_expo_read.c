@@ -110,7 +110,7 @@ TEST(errors_name_line_column_and_what_was_expected)
 		{ "a 1 x\n", "1:5: expected a timestamp or the end of the line but found 'x'" },
 		{ "a 1 1.5\n", "1:6: expected the end of the line but found '.'" },
 		{ "a 1 2 3\n", "1:7: expected the end of the line but found '3'" },
-		{ "a 1 1234567890123456789\n", "1:5: expected a timestamp of at most 18 digits" },
+		{ "a 1 9223372036854775808\n", "1:5: expected a timestamp of 64 bits" },
 		{ "a 1 # {} 1\n", "1:5: expected a timestamp or the end of the line but found '#'" },
 		{ "a 1\nb 2", "2:4: expected a newline at the end of the text" },
 		{ "a 1\r\n", "1:4: expected a space or the end of the line but found \\x0d" },
@@ -139,12 +139,13 @@ TEST(openmetrics_is_read_strictly)
 		{ "a{b=\"c\",} 1\n# EOF\n", "1:9: expected a label name but found '}'" },
 		{ "a{ b=\"c\"} 1\n# EOF\n", "1:3: expected a label name but found ' '" },
 		{ "a 1 \n# EOF\n", "1:5: expected a timestamp or '#' but found the end of the line" },
-		{ "a 1 1e300\n# EOF\n", "1:5: expected a timestamp below 9e14 seconds" },
+		{ "a 1 1e300\n# EOF\n", "1:5: expected a timestamp of 64 bits" },
 		{ "a 1 NaN\n# EOF\n", "1:5: expected a timestamp or '#' but found 'N'" },
 		{ "a 1 # x\n# EOF\n", "1:7: expected '{' but found 'x'" },
 		{ "a 1 # {b=\"c\"}\n# EOF\n", "1:14: expected a space but found the end of the line" },
 		{ "a 1 # {b=\"c\"} x\n# EOF\n", "1:15: expected the exemplar's value but found 'x'" },
 		{ "a 1 # {b=\"c\"} 1 x\n# EOF\n", "1:17: expected the exemplar's timestamp but found 'x'" },
+		{ "# TYPE q gaugehistogram\nq_bucket{le=\"x\"} 1\n# EOF\n", "2:14: expected a number as the value of le" },
 		{ "# TYPE a untyped\n# EOF\n", "1:10: expected a type of OpenMetrics (counter, gauge, unknown...) but found 'u'" },
 	};
 	size_t i;
@@ -182,6 +183,8 @@ TEST(milliseconds_become_seconds_to_the_digit)
 	CHECK_STR(time_to_om("0"), "a 1 0\n# EOF\n");
 	CHECK_STR(time_to_om("-0"), "a 1 0\n# EOF\n");
 	CHECK_STR(time_to_om("123456789012345678"), "a 1 123456789012345.678\n# EOF\n");
+	CHECK_STR(time_to_om("9223372036854775807"), "a 1 9223372036854775.807\n# EOF\n");
+	CHECK_STR(time_to_om("0009223372036854775807"), "a 1 9223372036854775.807\n# EOF\n");
 }
 
 TEST(seconds_become_milliseconds_to_the_digit)
@@ -196,7 +199,9 @@ TEST(seconds_become_milliseconds_to_the_digit)
 	CHECK_STR(time_to_text(".5"), "a 1 500\n");
 	CHECK_STR(time_to_text("-0.001"), "a 1 -1\n");
 	CHECK_STR(time_to_text("-0.0001"), "a 1 0\n");
-	CHECK_STR(time_to_text("899999999999999.999"), "a 1 899999999999999999\n");
+	CHECK_STR(time_to_text("9223372036854775.807"), "a 1 9223372036854775807\n");
+	CHECK_STR(time_to_text("9223372036854775.808"), "1:5: expected a timestamp of 64 bits");
+	CHECK_STR(time_to_text("1e-300"), "a 1 0\n");
 }
 
 TEST(counters_lose_and_regain_their_ending)
