@@ -20,6 +20,7 @@
 
 enum {
 	CALL_ANSWER  = 64 << 20,	/* bytes of one answer */
+	CALL_JSON_MAX = 16 << 20,	/* of one that is read as JSON */
 	CALL_PATH    = 64 << 10,	/* bytes of a path with its query */
 	CALL_TOKEN   = 4096,
 	CALL_TIMEOUT = 10000		/* ms */
@@ -46,6 +47,7 @@ struct call_options {
 
 extern struct call_options call_o;
 extern const struct opt call_opts[];
+extern const struct opt call_node_opts[];	/* without those about output */
 
 struct call_node {
 	char       *name;	/* as the list or the user has it */

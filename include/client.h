@@ -10,6 +10,7 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "buf.h"
@@ -58,6 +59,7 @@ struct client_req {
 	int64_t     us;			/* from start to end */
 
 	void *easy, *lines;		/* private from here */
+	bool  whole_head;
 	struct client *client;
 	struct client_req *next;
 };

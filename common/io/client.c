@@ -50,6 +50,7 @@ void client_add(struct client *c, struct client_req *r)
 	r->easy = r->lines = NULL;
 	r->client = c;
 	r->next = NULL;
+	r->whole_head = false;
 	r->end = CLIENT_ANSWER;
 	r->status = 0;
 	r->type[0] = r->why[0] = '\0';
@@ -67,6 +68,16 @@ static void note_status(struct client_req *r)
 
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	r->status = (int)status;
+}
+
+/* libcurl takes a head that the connection's end cut off for a whole one. */
+static size_t on_head(char *p, size_t size, size_t n, void *ctx)
+{
+	struct client_req *r = ctx;
+
+	n *= size;
+	r->whole_head = n <= 2 && n && p[n - 1] == '\n';
+	return n;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *ctx)
@@ -163,6 +174,8 @@ static void set_rest(struct client_req *r)
 	curl_easy_setopt(r->easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_HTTP_VERSION,
 			 (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, on_head);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
 	if (r->timeout_ms > 0)
@@ -245,6 +258,8 @@ static void judge(struct client_req *r, CURLcode code)
 {
 	switch (code) {
 	case CURLE_OK:
+		if (!r->whole_head)
+			why(r, CLIENT_BROKEN, "the answer's head was cut off");
 		break;
 	case CURLE_COULDNT_CONNECT:
 	case CURLE_COULDNT_RESOLVE_HOST:

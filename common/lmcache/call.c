@@ -17,7 +17,7 @@ struct call_options call_o = {
 	.output = "table", .color = "auto",
 };
 
-const struct opt call_opts[] = {
+const struct opt call_node_opts[] = {
 	HEAD("Nodes"),
 	LIST('n', "node", "NODE", &call_o.nodes,
 	     "a name, /path/to.sock, unix:/path, HOST:PORT or http(s)://HOST"),
@@ -31,6 +31,11 @@ const struct opt call_opts[] = {
 	     "for each answer"),
 	INT(0, "parallel", "N", &call_o.parallel, 1, PARALLEL_MAX,
 	    "requests at the same time"),
+	{ 0 }
+};
+
+const struct opt call_opts[] = {
+	MORE(call_node_opts),
 	HEAD("Output"),
 	STR('o', "output", "table|json|jsonl|raw", &call_o.output,
 	    "the form of the answer"),
@@ -250,7 +255,7 @@ static void judge(struct call *c)
 		judge_transport(c);
 	else if (c->missing)
 		call_fail(c, EXIT_NO, "%s has no %s %s (HTTP %d)",
-			  call_who(c->node), c->way->method, c->way->path,
+			  call_who(c->node), c->ways->method, c->ways->path,
 			  c->status);
 	else if (c->status >= 400)
 		refused(c);
@@ -338,7 +343,8 @@ static void send_it(struct call *c)
 
 	fill_target(c);
 	fill_headers(c, body);
-	c->max = c->max ? c->max : CALL_ANSWER;
+	if (!c->max)
+		c->max = c->flags & CALL_JSON ? CALL_JSON_MAX : CALL_ANSWER;
 	c->req = (struct client_req){
 		.addr = c->node->addr, .method = c->way->method,
 		.target = c->target.p, .headers = c->lines,
