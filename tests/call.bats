@@ -61,9 +61,6 @@ load house
 	fails_with 0 "$LMC" call PUT /freeze/enable -n worker0
 }
 
-@test "every recorded answer comes out byte for byte, 1 for 400 and above" {
-	python3 "$HERE/replay.py" every
-}
 
 @test "a list of 50 MB is passed on; as JSON it is refused by its ceiling" {
 	mkdir peer

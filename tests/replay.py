@@ -161,7 +161,9 @@ def ask(args, answers, how):
         try:
             p = subprocess.run([LMC, *args, "-n", path], capture_output=True,
                                timeout=LIMIT, stdin=subprocess.DEVNULL, cwd=folder)
-            return p.returncode, p.stdout, p.stderr, server.asked
+            here = folder.encode()
+            return (p.returncode, p.stdout.replace(here, b"DIR"),
+                    p.stderr.replace(here, b"DIR"), server.asked)
         except subprocess.TimeoutExpired:
             return "hang", b"", b"", server.asked
         finally:
