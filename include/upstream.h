@@ -9,6 +9,7 @@
 
 enum {
 	KEPT_HEAD = 1024,	/* bytes of a request head kept for a retry */
+	PIPE_BYTES = 1 << 20,	/* of a pipe for splice, if we are let */
 	LABEL     = 280
 };
 
@@ -67,7 +68,7 @@ struct upconn {
 	enum http_body body : 8;	/* of the answer */
 	enum http_body asked : 8;	/* framing of the request body upstream */
 	enum http_method method : 8;
-	bool rd, wr, fin, dead, reused, rescan, safe, req_done, keep;
+	bool rd, wr, fin, dead, reused, rescan, wide, safe, req_done, keep;
 	int            pipe[2];		/* splice: -1 when none */
 	size_t         piped;
 	size_t         head_n;
@@ -79,6 +80,8 @@ struct upconn {
  * caller sets .ready and .failed before anything else. NULL: out of memory. */
 struct upconn *up_get(struct origin *o, bool fresh);
 void up_connect(struct upconn *u);	/* (again); answers through relay_* */
+/* Its pipe, made at need. False: no descriptors are left, so bytes are copied. */
+bool up_pipe(struct upconn *u);
 void up_keep(struct upconn *u);		/* back among the idle ones */
 void up_close(struct upconn *u);
 void up_timer(struct upconn *u, int64_t ms);

@@ -15,7 +15,6 @@
 enum {
 	HEAD_SPACE = HTTP_HEAD_MAX + 4096,	/* a head with what we add */
 	SPLICE_MIN = 256 << 10,	/* bytes to come: shorter bodies are copied */
-	PIPE_BYTES = 256 << 10,
 	PIECES     = 16,	/* reads of one answer before others have a turn */
 	TRY_MS     = 3000	/* a node that is down is tried by one request */
 };
@@ -213,20 +212,6 @@ static void again(struct task *t)
 
 /* ---- large bodies, by splice ---- */
 
-/* The pipe of this relay, made at need. False: no descriptors are left, so
- * the bytes are copied. */
-static bool have_pipe(struct upconn *u)
-{
-	if (u->pipe[0] >= 0)
-		return true;
-	if (pipe2(u->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
-		u->pipe[0] = u->pipe[1] = -1;
-		return false;
-	}
-	fcntl(u->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
-	return true;
-}
-
 /* Moves up to *left bytes from one socket to the other. 0, or -1 when one
  * side broke (*from_end: the sender). */
 static int splice_some(struct upconn *u, int from, bool *rd, int to,
@@ -277,6 +262,18 @@ static bool splices_up(const struct upconn *u)
 	       (u->piped || c->left >= SPLICE_MIN);
 }
 
+/* A UNIX socket holds 208 KiB unless it is told otherwise, and wakes us for
+ * every piece its reader takes: a large upload cost twice the CPU time. */
+static void widen(struct upconn *u)
+{
+	int bytes = PIPE_BYTES;
+
+	if (u->wide || u->o->addr.kind != ADDR_UNIX)
+		return;
+	u->wide = true;
+	setsockopt(u->watch.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 /* The rest of a large upload. False: the relay has ended. */
 static bool push_spliced(struct upconn *u)
 {
@@ -284,6 +281,7 @@ static bool push_spliced(struct upconn *u)
 	uint64_t before = c->left;
 	bool client;
 
+	widen(u);
 	c->expect = false;
 	if (splice_some(u, c->watch.fd, &c->rd, u->watch.fd, &u->watch, &u->wr,
 			&c->left, &client) < 0) {
@@ -323,7 +321,7 @@ static bool push(struct upconn *u, const char *head, size_t head_n)
 			return true;
 	}
 	for (int i = 0; i < PIECES; i++) {
-		if (!u->req_done && n == 0 && splices_up(u) && have_pipe(u))
+		if (!u->req_done && n == 0 && splices_up(u) && up_pipe(u))
 			return push_spliced(u);
 		if (!u->req_done) {
 			n = next_piece(u, iov, n, line);
@@ -648,7 +646,7 @@ static void pull(struct upconn *u)
 	char *p = scratch;
 	long n;
 
-	if (splices_down(u) && have_pipe(u)) {
+	if (splices_down(u) && up_pipe(u)) {
 		pull_spliced(u);
 		return;
 	}

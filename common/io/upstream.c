@@ -13,6 +13,7 @@
 #include "upstream.h"
 
 enum {
+	PIPES_KEPT  = 16,
 	AGAIN_MS    = 10,	/* a UNIX listener's full backlog is tried again */
 	LOOKUP_MS   = 30000,	/* a name is looked up again after this long */
 	DOWN_AFTER  = 3		/* failures in a row */
@@ -248,12 +249,38 @@ static void hang_up(struct upconn *u)
 	close(fd);
 }
 
-static void close_pipe(struct upconn *u)
+static int pipes[PIPES_KEPT][2];	/* empty ones */
+static int pipes_n;
+
+bool up_pipe(struct upconn *u)
+{
+	if (u->pipe[0] >= 0)
+		return true;
+	if (pipes_n) {
+		pipes_n--;
+		u->pipe[0] = pipes[pipes_n][0];
+		u->pipe[1] = pipes[pipes_n][1];
+		return true;
+	}
+	if (pipe2(u->pipe, O_NONBLOCK | O_CLOEXEC) < 0) {
+		u->pipe[0] = u->pipe[1] = -1;
+		return false;
+	}
+	fcntl(u->pipe[1], F_SETPIPE_SZ, PIPE_BYTES);
+	return true;
+}
+
+static void leave_pipe(struct upconn *u)
 {
 	if (u->pipe[0] < 0)
 		return;
-	close(u->pipe[0]);
-	close(u->pipe[1]);
+	if (!u->piped && pipes_n < PIPES_KEPT) {
+		pipes[pipes_n][0] = u->pipe[0];
+		pipes[pipes_n++][1] = u->pipe[1];
+	} else {
+		close(u->pipe[0]);
+		close(u->pipe[1]);
+	}
 	u->pipe[0] = u->pipe[1] = -1;
 	u->piped = 0;
 }
@@ -294,7 +321,7 @@ void up_close(struct upconn *u)
 	pend_drop(&u->out, pend_n(&u->out));
 	pend_drop(&u->in, pend_n(&u->in));
 	free(u->big);
-	close_pipe(u);
+	leave_pipe(u);
 	o->open--;
 	roomier(o);
 	task_later(&u->task, up_free);
@@ -470,7 +497,7 @@ void up_keep(struct upconn *u)
 		up_close(u);
 		return;
 	}
-	close_pipe(u);
+	leave_pipe(u);
 	u->c = NULL;
 	u->user = NULL;
 	u->phase = UP_IDLE;
