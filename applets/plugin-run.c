@@ -597,7 +597,26 @@ static int plugin_run_run(int argc, char **argv)
 const struct applet plugin_run_applet = {
 	.name  = "plugin-run",
 	.brief = "run LMCache plugins by the launcher's rules, supervised",
-	.about = "Runs the plugins that belong to a role and worker id.",
+	.about = "Runs the plugins below the LOCATIONs (files and directories; without "
+		 "one, those of LMCache's configuration) that by their names belong to "
+		 "this role and worker id, as LMCache's own launcher decides it, and "
+		 "looks after them: output taken line by line, restarts with back-off, "
+		 "schedules, limits.\n"
+		 "\n"
+		 "With a COMMAND that is the main process: it gets the signals, its end "
+		 "ends the plugins, and its status is ours. Without one everything ends "
+		 "when our parent does, or on SIGTERM. Nothing that was started outlives "
+		 "us, whichever way we end: a guardian process stays behind for SIGKILL.\n"
+		 "\n"
+		 "A script may say more in a comment line, \"# lmc: KEY=VALUE...\", with "
+		 "restart, ready=fd, memory, nice, user, timeout, grace, cpu, files, "
+		 "procs and schedule. Files that others own or can write are refused.",
 	.args  = "[LOCATION...] [-- COMMAND ARG...]",
+	.examples = "lmc plugin-run --list --role worker --worker-id 0 /etc/lmcache/plugins\n"
+		    "  what would run in worker 0, and why the rest would not\n"
+		    "lmc plugin-run --wait-for 127.0.0.1:6999 /etc/lmcache/plugins -- vllm serve MODEL\n"
+		    "  the plugins beside vLLM, started when its API answers\n"
+		    "lmc plugin-run --status unix:/run/lmc-plugins --ps\n"
+		    "  what a plugin-run that was started with this --status is doing\n",
 	.opts = opts, .run = plugin_run_run,
 };

@@ -1,6 +1,7 @@
 /* yaml.c - see yaml.h
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -116,7 +117,7 @@ static size_t run(struct span s, size_t at, const char *set)
 	return n - at;
 }
 
-/* Digits of base in s after its sign, "_" left out. */
+/* Digits of base in s after its sign, "_" left out. 1, or -1. */
 static int put_int(struct yaml *y, struct span s, size_t at, int base)
 {
 	char text[64];
@@ -130,9 +131,12 @@ static int put_int(struct yaml *y, struct span s, size_t at, int base)
 			text[n++] = s.p[at];
 		}
 	text[n] = 0;
+	errno = 0;
 	if (base == 10)
-		return buf_printf(y->out, "%s%s", minus ? "-" : "", text);
-	return buf_printf(y->out, "%s%llu", minus ? "-" : "", strtoull(text, NULL, base));
+		buf_printf(y->out, "%s%s", minus ? "-" : "", text);
+	else
+		buf_printf(y->out, "%s%llu", minus ? "-" : "", strtoull(text, NULL, base));
+	return n == 0 || errno == ERANGE ? bad(y, "a number this long must be quoted") : 1;
 }
 
 static int put_float(struct yaml *y, struct span s)
@@ -174,16 +178,16 @@ static int number(struct yaml *y, struct span s)
 		return 0;
 	if (n && sign + n == s.n) {
 		if (s.p[sign] != '0' || n == 1)
-			return put_int(y, s, sign, 10), 1;
+			return put_int(y, s, sign, 10);
 		return sign + run(s, sign, "01234567_") == s.n ?
-			(put_int(y, s, sign, 8), 1) : 0;
+			put_int(y, s, sign, 8) : 0;
 	}
 	if (n == 1 && s.p[sign] == '0' && s.n > sign + 2) {
 		if (s.p[sign + 1] == 'x' &&
 		    run(s, sign + 2, "0123456789abcdefABCDEF_") == s.n - sign - 2)
-			return put_int(y, s, sign + 2, 16), 1;
+			return put_int(y, s, sign + 2, 16);
 		if (s.p[sign + 1] == 'b' && run(s, sign + 2, "01_") == s.n - sign - 2)
-			return put_int(y, s, sign + 2, 2), 1;
+			return put_int(y, s, sign + 2, 2);
 	}
 	if (n && sign + n < s.n && s.p[sign + n] == ':' &&
 	    run(s, sign, "0123456789_:.") == s.n - sign && s.p[s.n - 1] != ':')
