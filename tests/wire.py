@@ -488,8 +488,9 @@ class Lmc:
         listed = [dict(getattr(n, "node", n), name=name)
                   for name, n in (nodes or {}).items()]
         r, w = os.pipe()
-        cmd = list(wrap) + [LMC, "proxy", "--ready-fd", str(w),
-                            "--nodes", json.dumps(listed)]
+        cmd = list(wrap) + [LMC, "proxy", "--ready-fd", str(w)]
+        if "--config" not in args:
+            cmd += ["--nodes", json.dumps(listed)]
         if not any(a.startswith(("--listen", "--port", "--host")) for a in args):
             cmd += ["--port", "0"]
 

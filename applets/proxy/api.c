@@ -281,6 +281,13 @@ static void forget_name(struct exchange *x)
 	x->data = NULL;
 }
 
+/* A request that was refused before its body was here. */
+void api_done(struct exchange *x)
+{
+	if (x->on_abort == forget_name)
+		forget_name(x);
+}
+
 /* Keeps a name from the path until the body is here. */
 static int keep_name(struct exchange *x, int segment)
 {

@@ -42,6 +42,15 @@ static void add_slash(struct exchange *x)
 	reply(x, 307, NULL, "", 0);
 }
 
+/* Some servers decode it before they split the path, some behind that. */
+static bool encoded_slash(const char *p, size_t n)
+{
+	for (size_t i = 0; i + 2 < n; i++)
+		if (p[i] == '%' && p[i + 1] == '2' && (p[i + 2] | 32) == 'f')
+			return true;
+	return false;
+}
+
 /* Judges and sends. rest begins with '/'. */
 static void send_to(struct exchange *x, struct origin *o, struct span rest)
 {
@@ -55,7 +64,8 @@ static void send_to(struct exchange *x, struct origin *o, struct span rest)
 	}
 	/* who may do everything need not be judged by the path */
 	if (routes_unlimited(x) ||
-	    routes_allow(x, node_role(x->method, decoded, (size_t)n, x->req->query)))
+	    routes_allow(x, encoded_slash(rest.p, path_n) ? ADMIN :
+			 node_role(x->method, decoded, (size_t)n, x->req->query)))
 		relay(x, o, rest);
 }
 

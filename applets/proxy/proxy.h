@@ -142,6 +142,7 @@ void forward_proxy2(struct exchange *x);
 void forward_proxy(struct exchange *x);
 
 void api_nodes_get(struct exchange *x);
+void api_done(struct exchange *x);	/* gives back what it kept */
 void api_nodes_post(struct exchange *x);
 void api_node_put(struct exchange *x);
 void api_node_delete(struct exchange *x);

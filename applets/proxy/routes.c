@@ -146,27 +146,32 @@ static bool known_host(const struct exchange *x)
 	return false;
 }
 
+/* Is the origin, without its scheme, the host that was asked? "null" is not. */
+static bool own_origin(struct span o, struct span host)
+{
+	for (size_t i = 0; i + 3 < o.n; i++) {
+		if (memcmp(o.p + i, "://", 3) != 0)
+			continue;
+		o.p += i + 3;
+		o.n -= i + 3;
+		return o.n == host.n && memcmp(o.p, host.p, o.n) == 0;
+	}
+	return false;
+}
+
 /* A page of another origin made the browser send this. */
 static bool cross_site(const struct exchange *x)
 {
-	const struct http_field *f = http_find(x->req, F_SEC_FETCH_SITE);
-	struct span o;
+	for (int i = 0; i < x->req->n; i++) {
+		const struct http_field *f = &x->req->f[i];
 
-	if (f && !span_is(f->value, "same-origin") && !span_is(f->value, "none"))
-		return true;
-	f = http_find(x->req, F_ORIGIN);
-	if (!f)
-		return false;
-	o = f->value;
-	for (size_t i = 0; i + 2 < o.n; i++) {
-		if (memcmp(o.p + i, "://", 3) == 0) {
-			o.p += i + 3;
-			o.n -= i + 3;
-			return o.n != x->req->host.n ||
-			       memcmp(o.p, x->req->host.p, o.n) != 0;
-		}
+		if (f->id == F_SEC_FETCH_SITE && !span_is(f->value, "same-origin") &&
+		    !span_is(f->value, "none"))
+			return true;
+		if (f->id == F_ORIGIN && !own_origin(f->value, x->req->host))
+			return true;
 	}
-	return true;	/* "null" */
+	return false;
 }
 
 enum role routes_role(const struct exchange *x)
@@ -310,6 +315,7 @@ const char *routes_path(int route)
 
 void routes_done(struct exchange *x)
 {
+	api_done(x);
 	stats_done(x, x->tag);
 	access_done(x);
 }

@@ -448,7 +448,12 @@ static int lay_put(struct nodes *ns, const struct json *j, jv v,
 		return -1;
 	}
 	rc = proxy ? node_parse(&p.self, j, what, e) : proxy_parse(&p, j, what, e);
-	if (rc == 0 && upsert(ns, proxy, &p.self) < 0) {
+	if (rc == 0 && proxy && find_proxy(ns, proxy) < 0) {
+		/* the configuration of today has no such frontend */
+		log_event(LOG_WARN, "node not kept, its frontend is gone",
+			  "node", p.self.name, "frontend", proxy, NULL);
+		node_free(&p.self);
+	} else if (rc == 0 && upsert(ns, proxy, &p.self) < 0) {
 		node_free(&p.self);
 		rc = -1;
 	}
@@ -515,7 +520,8 @@ static void set_aside(const struct node_error *e)
 		  "kept", to, "at", where, "reason", e->what, NULL);
 }
 
-static int load(void)
+/* 0, or -1 with *why. A file that cannot be read is not ours to move. */
+static int load(struct node_error *why)
 {
 	struct node_error e = { 0 };
 	struct nodes laid;
@@ -528,6 +534,12 @@ static int load(void)
 	if (!text) {
 		if (errno == ENOENT)
 			return 0;
+		if (errno != EFBIG) {
+			snprintf(why->what, sizeof why->what,
+				 "unable to read the state file %s: %s",
+				 state_file, strerror(errno));
+			return -1;
+		}
 		snprintf(e.what, sizeof e.what, "%s", strerror(errno));
 		set_aside(&e);
 		return 0;
@@ -571,12 +583,9 @@ int table_open(struct nodes *from, const char *file,
 	limits = l;
 	base = *from;
 	*from = (struct nodes){ 0 };
-	if (with_local(&base) < 0 || nodes_copy(&now, &base) < 0 ||
-	    load() < 0 || reindex() < 0) {
-		snprintf(e->what, sizeof e->what, "out of memory");
-		return -1;
-	}
-	return 0;
+	snprintf(e->what, sizeof e->what, "out of memory");
+	return with_local(&base) < 0 || nodes_copy(&now, &base) < 0 ||
+	       load(e) < 0 || reindex() < 0 ? -1 : 0;
 }
 
 /* What the API changed is told from the old base as save() would, and laid
