@@ -1,0 +1,151 @@
+/* diff.c - where configurations differ
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "die.h"
+#include "settings.h"
+
+static const char *const heads[] = { "NODE", "KEY", "VALUE", "REFERENCE", NULL };
+
+struct pair {
+	const struct json *mine, *reference;
+	const struct call *c;
+	struct report     *r;
+	int                found;
+};
+
+static void differs(struct pair *p, const char *key, jv v, jv ref)
+{
+	struct report *r = p->r;
+
+	p->found++;
+	if (r->form == OUT_TABLE) {
+		table_puts(&r->table, p->c->node->name);
+		table_puts(&r->table, key);
+		table_json(&r->table, p->mine, v);
+		table_json(&r->table, p->reference, ref);
+		return;
+	}
+	js_open(&r->json, NULL, '{');
+	js_str(&r->json, "key", key);
+	js_value(&r->json, "value", p->mine, v);
+	js_value(&r->json, "reference", p->reference, ref);
+	js_close(&r->json, '}');
+}
+
+static bool is_tree(const struct json *j, jv v)
+{
+	return v >= 0 && json_type(j, v) == JSON_OBJECT && json_count(j, v);
+}
+
+static void compare(struct pair *p, struct buf *key, jv mine, jv ref);
+
+static void member(struct pair *p, struct buf *key, const struct json *j, jv name,
+		   jv mine, jv ref)
+{
+	size_t at = key->len;
+
+	if (at)
+		buf_putc(key, '.');
+	json_str(j, name, key);
+	buf_puts(key, "");
+	compare(p, key, mine, ref);
+	key->len = at;
+	key->bad = false;
+}
+
+/* The reader bounds the depth. */
+static void compare(struct pair *p, struct buf *key, jv mine, jv ref)
+{
+	struct buf name = BUF(CALL_PATH);
+	jv v;
+
+	if (!is_tree(p->mine, mine) || !is_tree(p->reference, ref)) {
+		if (!setting_same(p->mine, mine, p->reference, ref))
+			differs(p, key->p, mine, ref);
+		return;
+	}
+	for (v = json_first(p->mine, mine); v >= 0; v = json_next(p->mine, mine, v)) {
+		buf_reset(&name);
+		json_str(p->mine, json_key(p->mine, v), &name);
+		buf_puts(&name, "");
+		member(p, key, p->mine, json_key(p->mine, v), v,
+		       json_get(p->reference, ref, name.p));
+	}
+	for (v = json_first(p->reference, ref); v >= 0; v = json_next(p->reference, ref, v)) {
+		buf_reset(&name);
+		json_str(p->reference, json_key(p->reference, v), &name);
+		buf_puts(&name, "");
+		if (json_get(p->mine, mine, name.p) < 0)
+			member(p, key, p->reference, json_key(p->reference, v), -1, v);
+	}
+	buf_free(&name);
+}
+
+/* Against a file only the file's keys count: it need not have all. */
+static void against(struct pair *p, bool whole)
+{
+	struct buf key = BUF(CALL_PATH), name = BUF(CALL_PATH);
+	jv v;
+
+	buf_puts(&key, "");
+	if (whole)
+		compare(p, &key, 0, 0);
+	for (v = json_first(p->reference, 0); !whole && v >= 0;
+	     v = json_next(p->reference, 0, v)) {
+		buf_reset(&name);
+		json_str(p->reference, json_key(p->reference, v), &name);
+		buf_puts(&name, "");
+		member(p, &key, p->reference, json_key(p->reference, v),
+		       config_find(p->mine, name.p), v);
+	}
+	buf_free(&key);
+	buf_free(&name);
+}
+
+static const struct json *first_good(const struct call *calls, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!calls[i].exit)
+			return &calls[i].json;
+	return NULL;
+}
+
+int config_diff(const char *file)
+{
+	struct call proto = { .ways = config_get, .flags = CALL_JSON };
+	struct call_nodes ns = ask_nodes(false);
+	const struct json *reference;
+	struct json from_file;
+	struct call *calls;
+	struct report r;
+	int i;
+
+	if (file)
+		config_file(file, &from_file);
+	if (!file && ns.n < 2)
+		die(EXIT_USAGE, "diff needs two nodes, or a FILE");
+	report_begin(&r, heads);
+	calls = ask_all(&ns, &proto, NULL);
+	reference = file ? &from_file : first_good(calls, ns.n);
+	for (i = 0; i < ns.n; i++) {
+		struct pair p = { &calls[i].json, reference, &calls[i], &r, 0 };
+
+		report_call(&r, &calls[i]);
+		if (!calls[i].exit && r.form != OUT_TABLE)
+			js_open(&r.json, "different", '[');
+		if (!calls[i].exit)
+			against(&p, !file);
+		if (!calls[i].exit && r.form != OUT_TABLE)
+			js_close(&r.json, ']');
+		if (p.found)
+			r.exit = worse(r.exit, EXIT_NO);
+		report_done(&r);
+	}
+	return report_end(&r);
+}

@@ -1,0 +1,437 @@
+/* set.c - configurations changed, checked, and changed back
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "config.h"
+#include "die.h"
+#include "settings.h"
+
+enum { BODY_MAX = 8 << 20, CHECK_MS = 1000, WORDS = 1024 };
+
+static const struct way health[] = {
+	{ GEN_ALL, "GET", "/periodic-threads-health", WAY_ANY },
+	{ GEN_ALL, "GET", "/version", WAY_ANY },
+	{ 0 }
+};
+
+static char **words;		/* KEY=VALUE */
+static int    words_n;
+static const struct json *file;	/* or the members of this */
+
+static void fail(struct changes *ch, int status, const char *text)
+{
+	if (ch->error)
+		return;
+	ch->exit = status;
+	ch->error = xstrdup(text);
+}
+
+static void fail_call(struct changes *ch, const struct call *c)
+{
+	ch->status = c->status;
+	if (c->exit)
+		fail(ch, c->exit, c->error);
+}
+
+/* --- what is to change ------------------------------------------------------------ */
+
+static struct change *add(struct changes *ch, const char *key)
+{
+	struct change *c = &ch->v[ch->n++];
+
+	*c = (struct change){ .key = key, .before = BUF(BODY_MAX), .after = BUF(BODY_MAX) };
+	return c;
+}
+
+/* Checked before any node is asked: a "=" with a key before it. */
+static char *split(char *word, bool *is_json)
+{
+	char *eq = strchr(word, '=');
+
+	if (!eq || eq == word || (eq == word + 1 && *word == ':'))
+		die(EXIT_USAGE, "%s is not KEY=VALUE or KEY:=JSON", safe(word, strlen(word)));
+	*is_json = eq[-1] == ':';
+	eq[-*is_json] = '\0';
+	return eq + 1;
+}
+
+struct word {
+	char *key, *value;
+	bool  is_json;
+};
+static struct word *parsed;
+
+static void parse_words(void)
+{
+	struct json_error e;
+	struct json j;
+	int i;
+
+	parsed = xcalloc((size_t)words_n, sizeof *parsed);
+	for (i = 0; i < words_n; i++) {
+		parsed[i].value = split(words[i], &parsed[i].is_json);
+		parsed[i].key = words[i];
+		if (!parsed[i].is_json)
+			continue;
+		if (json_parse(&j, parsed[i].value, strlen(parsed[i].value), BODY_MAX,
+			       JSON_INF, &e) < 0 || strstr(parsed[i].value, "NaN"))
+			die(EXIT_USAGE, "%s: %s is not JSON (NaN would break the node)",
+			    parsed[i].key, safe(parsed[i].value, strlen(parsed[i].value)));
+		json_free(&j);
+	}
+}
+
+static void from_word(struct changes *ch, const struct json *now, const struct word *w)
+{
+	jv v = config_find(now, w->key);
+	struct change *c = add(ch, w->key);
+	struct json_error e;
+	const char *why = "";
+	struct json after;
+	char text[512];
+
+	if (v < 0) {
+		snprintf(text, sizeof text, "%s has no key %s", call_who(ch->node),
+			 safe(w->key, strlen(w->key)));
+		fail(ch, EXIT_NO, text);
+		return;
+	}
+	js_value(&c->before, NULL, now, v);
+	if (w->is_json) {
+		buf_puts(&c->after, w->value);
+	} else if (setting_value(now, v, w->value, &c->after, &why) < 0) {
+		snprintf(text, sizeof text, "%s: %s %s, not %s", call_who(ch->node),
+			 w->key, why, safe(w->value, strlen(w->value)));
+		fail(ch, EXIT_USAGE, text);
+		return;
+	}
+	if (json_parse(&after, c->after.p, c->after.len, BODY_MAX, JSON_INF, &e) == 0) {
+		c->differs = !setting_same(now, v, &after, 0);
+		json_free(&after);
+	}
+}
+
+static void from_file(struct changes *ch, const struct json *now)
+{
+	struct change *c;
+	jv v, was;
+	char *key;
+
+	for (v = json_first(file, 0); v >= 0; v = json_next(file, 0, v)) {
+		const char *p;
+		size_t n;
+
+		key = json_dup(file, json_key(file, v));
+		was = key ? json_get(now, 0, key) : -1;
+		if (was >= 0 && setting_same(now, was, file, v))
+			continue;
+		c = add(ch, key ? key : "");
+		json_raw(file, v, &p, &n);
+		buf_add(&c->after, p, n);
+		js_value(&c->before, NULL, now, was);
+		c->differs = true;
+	}
+}
+
+static void plan(struct changes *ch, struct call *c)
+{
+	int room = file ? json_count(file, 0) : words_n, i;
+
+	ch->node = c->node;
+	ch->v = xcalloc((size_t)room + 1, sizeof *ch->v);
+	fail_call(ch, c);
+	if (ch->error)
+		return;
+	if (c->way == &config_get[1] || json_get(&c->json, 0, "mp") >= 0) {
+		char text[512];
+
+		snprintf(text, sizeof text, "%s is an MP server: its configuration can "
+			 "be read but not set", call_who(c->node));
+		fail(ch, EXIT_NO, text);
+		return;
+	}
+	for (i = 0; !file && i < words_n; i++)
+		from_word(ch, &c->json, &parsed[i]);
+	if (file)
+		from_file(ch, &c->json);
+}
+
+/* --- doing it ------------------------------------------------------------------------ */
+
+static void put_body(struct buf *b, const struct changes *ch, bool back)
+{
+	int i;
+
+	js_open(b, NULL, '{');
+	for (i = 0; i < ch->n; i++) {
+		const struct buf *value = back ? &ch->v[i].before : &ch->v[i].after;
+
+		if (!ch->v[i].differs)
+			continue;
+		if (b->len > 1)
+			buf_putc(b, ',');
+		json_puts(b, ch->v[i].key);
+		buf_putc(b, ':');
+		/* js_value() made strings of what JSON has no word for. */
+		if (back && (!strcmp(value->p, "\"Infinity\"") || !strcmp(value->p, "\"-Infinity\"")))
+			buf_add(b, value->p + 1, value->len - 2);
+		else
+			buf_add(b, value->p, value->len);
+	}
+	js_close(b, '}');
+}
+
+static bool to_do(const struct changes *ch)
+{
+	int i;
+
+	for (i = 0; i < ch->n; i++)
+		if (ch->v[i].differs)
+			return true;
+	return false;
+}
+
+static void nothing(struct call *c)
+{
+	(void)c;
+}
+
+/* Sends to the nodes of [from, to) at once. back: what was before. */
+static void post(struct changes *all, int from, int to, bool back)
+{
+	struct call *calls = xcalloc((size_t)(to - from) + 1, sizeof *calls);
+	struct buf *body = xcalloc((size_t)(to - from) + 1, sizeof *body);
+	struct changes *ch;
+	int i, n = 0;
+
+	for (i = from; i < to; i++) {
+		ch = &all[i];
+		if (back ? !ch->sent : ch->error || !to_do(ch))
+			continue;
+		body[n].max = BODY_MAX;
+		put_body(&body[n], ch, back);
+		calls[n] = (struct call){ .node = ch->node, .ways = config_post,
+			.flags = CALL_JSON, .done = nothing, .ctx = ch,
+			.body = body[n].p, .body_n = body[n].len };
+		ch->sent = true;
+		call_start(&calls[n++]);
+	}
+	ask_wait(n);
+	for (i = 0; i < n; i++) {
+		ch = calls[i].ctx;
+		if (calls[i].exit && back)
+			warn("unable to set back: %s", calls[i].error);
+		if (!back)
+			fail_call(ch, &calls[i]);
+		if (back && !calls[i].exit)
+			ch->done = false;
+		else if (!calls[i].exit)
+			ch->done = true;
+		call_free(&calls[i]);
+		buf_free(&body[i]);
+	}
+	free(calls);
+	free(body);
+}
+
+/* A node may say yes and keep the old value: what counts is what it reads. */
+static void read_back(struct changes *ch, struct call *c)
+{
+	struct json_error e;
+	struct json want;
+	char text[512];
+	int i;
+
+	fail_call(ch, c);
+	for (i = 0; !c->exit && i < ch->n; i++) {
+		jv v = config_find(&c->json, ch->v[i].key);
+
+		if (!ch->v[i].differs)
+			continue;
+		if (json_parse(&want, ch->v[i].after.p, ch->v[i].after.len, BODY_MAX,
+			       JSON_INF | JSON_SURROGATE, &e) < 0)
+			continue;
+		if (!setting_same(&c->json, v, &want, 0)) {
+			snprintf(text, sizeof text, "%s: %s was sent and is not what it "
+				 "reads afterwards", call_who(ch->node), ch->v[i].key);
+			fail(ch, EXIT_NO, text);
+		}
+		buf_reset(&ch->v[i].after);
+		js_value(&ch->v[i].after, NULL, &c->json, v);
+		json_free(&want);
+	}
+}
+
+/* Asks those that took the change; the others' calls stay empty. */
+static struct call *each_of(struct changes *all, int from, int to, const struct way *ways)
+{
+	struct call *calls = xcalloc((size_t)(to - from) + 1, sizeof *calls);
+	int i;
+
+	for (i = from; i < to; i++) {
+		calls[i - from] = (struct call){ .node = all[i].node, .ways = ways,
+			.flags = CALL_JSON, .done = nothing };
+		if (all[i].done)
+			call_start(&calls[i - from]);
+	}
+	ask_wait(call_left());
+	return calls;
+}
+
+static bool is_well(const struct changes *all, int from, int to)
+{
+	int i;
+
+	for (i = from; i < to; i++)
+		if (all[i].error)
+			return false;
+	return true;
+}
+
+static bool set_and_read(struct changes *all, int from, int to)
+{
+	struct call *calls;
+	int i;
+
+	post(all, from, to, false);
+	calls = each_of(all, from, to, config_get);
+	for (i = from; i < to; i++)
+		if (all[i].done)
+			read_back(&all[i], &calls[i - from]);
+	ask_end(calls, to - from);
+	return is_well(all, from, to);
+}
+
+/* Every second until the time is over; the last look is at its end. */
+static bool stay_healthy(struct changes *all, int from, int to)
+{
+	int64_t until = clock_ms() + config_o.verify, left;
+	struct call *calls;
+	char text[512];
+	int i;
+
+	for (;;) {
+		left = until - clock_ms();
+		ask_sleep(left < CHECK_MS ? left : CHECK_MS);
+		calls = each_of(all, from, to, health);
+		for (i = from; i < to; i++) {
+			const struct call *c = &calls[i - from];
+			jv v = c->parsed ? json_get(&c->json, 0, "healthy") : -1;
+
+			if (!all[i].done)
+				continue;
+			if (c->exit) {
+				fail_call(&all[i], c);
+			} else if (v >= 0 && !json_true(&c->json, v)) {
+				snprintf(text, sizeof text, "%s is unhealthy after the change",
+					 call_who(all[i].node));
+				fail(&all[i], EXIT_NO, text);
+			}
+		}
+		ask_end(calls, to - from);
+		if (!is_well(all, from, to))
+			return false;
+		if (clock_ms() >= until)
+			return true;
+	}
+}
+
+/* --- telling --------------------------------------------------------------------------- */
+
+static void tell_one(struct report *r, const struct changes *ch, const struct change *c)
+{
+	if (r->form == OUT_TABLE) {
+		table_puts(&r->table, ch->node->name);
+		table_puts(&r->table, c->key);
+		table_puts(&r->table, c->before.p);
+		table_puts(&r->table, c->after.p);
+		return;
+	}
+	js_open(&r->json, NULL, '{');
+	js_str(&r->json, "key", c->key);
+	buf_printf(&r->json, ",\"before\":%s", c->before.p ? c->before.p : "null");
+	buf_puts(&r->json, ",\"after\":");
+	if (c->after.p && (!strcmp(c->after.p, "Infinity") || !strcmp(c->after.p, "-Infinity")))
+		json_puts(&r->json, c->after.p);
+	else
+		buf_puts(&r->json, c->after.p ? c->after.p : "null");
+	js_close(&r->json, '}');
+}
+
+static void tell(struct report *r, const struct changes *ch)
+{
+	bool show = (ch->done || config_o.dry) && !ch->error;
+	int i;
+
+	report_node(r, ch->node, ch->status, ch->exit, ch->error);
+	if (r->form != OUT_TABLE) {
+		js_bool(&r->json, "changed", ch->done);
+		js_open(&r->json, "changes", '[');
+	}
+	for (i = 0; show && i < ch->n; i++)
+		if (ch->v[i].differs)
+			tell_one(r, ch, &ch->v[i]);
+	if (r->form != OUT_TABLE)
+		js_close(&r->json, ']');
+	report_done(r);
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+static bool roll_out(struct changes *all, int n)
+{
+	int first = config_o.canary && config_o.canary < n ? (int)config_o.canary : n;
+
+	if (!set_and_read(all, 0, first))
+		return false;
+	if (config_o.canary && !stay_healthy(all, 0, first))
+		return false;
+	if (first == n)
+		return true;
+	return set_and_read(all, first, n) && stay_healthy(all, 0, n);
+}
+
+static int run(void)
+{
+	struct call_nodes ns = ask_nodes(!config_o.dry);
+	struct changes *all = xcalloc((size_t)ns.n, sizeof *all);
+	struct call proto = { .ways = config_get, .flags = CALL_JSON };
+	struct call *calls = ask_all(&ns, &proto, NULL);
+	struct report r;
+	int i;
+
+	if (!strcmp(call_o.output, "raw"))
+		die(EXIT_USAGE, "-o raw goes not with a change: it is several answers");
+	for (i = 0; i < ns.n; i++)
+		plan(&all[i], &calls[i]);
+	if (!config_o.dry && (!config_o.canary || is_well(all, 0, ns.n)) &&
+	    !roll_out(all, ns.n) && config_o.canary) {
+		warn("a node failed: what was changed is set back");
+		post(all, 0, ns.n, true);
+	}
+	report_begin(&r, config_heads);
+	for (i = 0; i < ns.n; i++)
+		tell(&r, &all[i]);
+	return report_end(&r);
+}
+
+int config_set(int n, char **v)
+{
+	words = v;
+	words_n = n;
+	parse_words();
+	return run();
+}
+
+int config_apply(const char *path)
+{
+	static struct json j;
+
+	config_file(path, &j);
+	file = &j;
+	return run();
+}
