@@ -224,10 +224,14 @@ labelled() {
 	about "$output" 5 1500
 }
 
+three_times() {
+	[ "$(grep -c lmc_node_up lmc.log)" -ge 3 ]
+}
+
 @test "--watch does it again and again until it is ended" {
 	start demo --node "unix:$PWD/w.sock"
 	background "$LMC" metrics -n "$PWD/w.sock" --watch 50ms -o jsonl --name lmc_node_up
-	wait_until 10 eval '[ "$(grep -c lmc_node_up lmc.log)" -ge 3 ]'
+	wait_until 10 three_times
 	kill -0 "$pid"
 }
 
@@ -240,6 +244,7 @@ labelled() {
 		promtool check metrics <"$FIXTURES/$f.prom" >theirs 2>&1 || :
 		metrics --lint "$FIXTURES/$f.prom"
 		ends 1
+		# shellcheck disable=SC2001
 		diff <(sort -u theirs) <(sed 's/^[^ ]*:[0-9]*: //' <<<"$output" | sort -u)
 	done
 	[[ ${lines[0]} =~ ^/.*/scheduler.prom:[0-9]+:\  ]]

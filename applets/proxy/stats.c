@@ -22,12 +22,26 @@ static void family(struct buf *b, const char *name, const char *type, const char
 	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void label(struct buf *b, const char *p)
+static void label(struct buf *b, const char *name, const char *p)
 {
+	buf_printf(b, "%s=\"", name);
 	for (; *p; p++) {
 		if (*p == '"' || *p == '\\')
 			buf_putc(b, '\\');
 		buf_putc(b, *p);
+	}
+	buf_putc(b, '"');
+}
+
+/* Nodes of other frontends may have the name of one of ours. */
+static void who(struct buf *b, const struct leaf *l)
+{
+	const char *of = table_nodes()->proxies[l->proxy].self.name;
+
+	label(b, "node", l->node->name);
+	if (!l->is_proxy && strcmp(of, LOCAL_PROXY) != 0) {
+		buf_putc(b, ',');
+		label(b, "frontend", of);
 	}
 }
 
@@ -66,9 +80,9 @@ static void per_node(struct buf *b, const char *name, const char *type, const ch
 		if (!l->origin)
 			continue;
 		origin_look(l->origin, &v);
-		buf_printf(b, "%s{node=\"", name);
-		label(b, l->node->name);
-		buf_printf(b, "\"} %.15g\n", value(&v));
+		buf_printf(b, "%s{", name);
+		who(b, l);
+		buf_printf(b, "} %.15g\n", value(&v));
 	}
 }
 
@@ -95,9 +109,9 @@ static void node_answers(struct buf *b)
 		for (int c = 1; c < 6; c++) {
 			if (!v.by_class[c])
 				continue;
-			buf_puts(b, "lmc_node_answers_total{node=\"");
-			label(b, l->node->name);
-			buf_printf(b, "\",code=\"%dxx\"} %lu\n", c, v.by_class[c]);
+			buf_puts(b, "lmc_node_answers_total{");
+			who(b, l);
+			buf_printf(b, ",code=\"%dxx\"} %lu\n", c, v.by_class[c]);
 		}
 	}
 }
@@ -117,19 +131,19 @@ static void node_latency(struct buf *b)
 		origin_look(l->origin, &v);
 		for (int k = 0; k <= ORIGIN_BUCKETS; k++) {
 			n += v.buckets[k];
-			buf_printf(b, "%s_bucket{node=\"", name);
-			label(b, l->node->name);
+			buf_printf(b, "%s_bucket{", name);
+			who(b, l);
 			if (k < ORIGIN_BUCKETS)
-				buf_printf(b, "\",le=\"%g\"} %lu\n",
+				buf_printf(b, ",le=\"%g\"} %lu\n",
 					   origin_bounds_ms[k] / 1000.0, n);
 			else
-				buf_printf(b, "\",le=\"+Inf\"} %lu\n", n);
+				buf_printf(b, ",le=\"+Inf\"} %lu\n", n);
 		}
-		buf_printf(b, "%s_sum{node=\"", name);
-		label(b, l->node->name);
-		buf_printf(b, "\"} %.6f\n%s_count{node=\"", (double)v.total_us / 1e6, name);
-		label(b, l->node->name);
-		buf_printf(b, "\"} %lu\n", n);
+		buf_printf(b, "%s_sum{", name);
+		who(b, l);
+		buf_printf(b, "} %.6f\n%s_count{", (double)v.total_us / 1e6, name);
+		who(b, l);
+		buf_printf(b, "} %lu\n", n);
 	}
 }
 
