@@ -37,7 +37,7 @@ static struct {
 static const struct opt opts[] = {
 	HEAD("Where to listen"),
 	LIST('l', "listen", "ADDR", &o.listen,
-	     "listen on HOST:PORT or unix:/PATH, instead of --host and --port"),
+	     "listen here, HOST:PORT or unix:/PATH, not on --host"),
 	STR(0, "host", "HOST", &o.host, "listen on this address"),
 	INT('p', "port", "PORT", &o.port, 0, 65535, "listen on this port; 0 picks a free one"),
 	INT(0, "ready-fd", "N", &o.ready_fd, 0, 1 << 20,
