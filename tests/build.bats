@@ -169,8 +169,9 @@ in_copy() {
 	release
 	local dir="$BATS_TEST_TMPDIR/other"
 
-	mkdir -p "$dir/from"
+	mkdir -p "$dir/from" "$dir/common"
 	cp -r GNUmakefile deps.mk LICENSE "$dir/"
+	cp common/start.c "$dir/common/"
 	cp build/src/* "$dir/from/"
 	echo changed >>"$(echo "$dir"/from/curl_*.orig.tar.gz)"
 	run make -C "$dir" DEPS_DIR="$dir/from"
