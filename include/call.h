@@ -124,6 +124,7 @@ struct call {
 	struct client_req req;
 	struct buf  target, content;
 	const char *lines[8];
+	int64_t     started;
 };
 
 void call_start(struct call *c);

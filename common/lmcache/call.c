@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "call_token.h"
+#include "clock.h"
 #include "die.h"
 
 enum { ERROR_MAX = 2048, PARALLEL_MAX = 4096 };
@@ -234,7 +235,8 @@ static void judge_transport(struct call *c)
 		break;
 	case CLIENT_TIMEOUT:
 		call_fail(c, EXIT_TIMEOUT, "no answer from %s within %lld ms",
-			  call_who(c->node), (long long)c->req.timeout_ms);
+			  call_who(c->node), (long long)(c->timeout_ms ?
+			  c->timeout_ms : call_o.timeout));
 		break;
 	case CLIENT_LARGE:
 		call_fail(c, EXIT_NO, "%s: %s", call_who(c->node), c->req.why);
@@ -337,6 +339,15 @@ static void fill_headers(struct call *c, bool body)
 
 static void on_done(struct client_req *r);
 
+/* Several ways share one timeout. */
+static int64_t left(const struct call *c)
+{
+	int64_t ms = c->timeout_ms ? c->timeout_ms : call_o.timeout;
+
+	ms -= clock_ms() - c->started;
+	return ms > 0 ? ms : 1;
+}
+
 static void send_it(struct call *c)
 {
 	bool body = (c->body || c->read) && c->way->takes != WAY_QUERY;
@@ -352,7 +363,7 @@ static void send_it(struct call *c)
 		.body_n = body && !c->read ? c->body_n : 0,
 		.read = body ? c->read : NULL, .again = c->again,
 		.upload = c->upload, .write = c->write, .max = c->max,
-		.timeout_ms = c->timeout_ms ? c->timeout_ms : call_o.timeout,
+		.timeout_ms = left(c),
 		.done = on_done, .ctx = c,
 	};
 	client_add(client, &c->req);
@@ -390,6 +401,7 @@ void call_start(struct call *c)
 			die(EXIT_SYS, "out of memory");
 	}
 	c->us = 0;
+	c->started = clock_ms();
 	c->way = fitting(c, c->ways);
 	if (c->way) {
 		send_it(c);

@@ -1,0 +1,355 @@
+/* health.c - are the nodes well? one verdict for each
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applet.h"
+#include "ask.h"
+#include "clock.h"
+#include "die.h"
+
+static struct {
+	bool deep, nagios, skew;
+	long expect;
+} o = { .expect = -1 };
+
+static const struct opt opts[] = {
+	FLAG(0, "deep",   &o.deep,   "look at /status and the metrics as well"),
+	INT(0,  "expect", "N", &o.expect, 0, 4096, "there should be this many healthy nodes at least"),
+	FLAG(0, "allow-skew", &o.skew, "nodes may run different versions"),
+	FLAG(0, "nagios", &o.nagios, "one line and status of a monitoring plugin"),
+	MORE(call_opts),
+	{ 0 }
+};
+
+enum { VERSION, PERIODIC, MP_HEALTH, STATUS, METRICS, LOOKS };
+
+static const struct way version[] = { { GEN_ALL, "GET", "/version", WAY_ANY }, { 0 } };
+static const struct way periodic[] = {
+	{ GEN_ALL, "GET", "/periodic-threads-health", WAY_ANY }, { 0 }
+};
+static const struct way mp_health[] = {
+	{ GEN_ALL, "GET", "/healthcheck", WAY_ANY },
+	{ GEN_ALL, "GET", "/api/healthcheck", WAY_ANY },
+	{ GEN_ALL, "GET", "/healthz", WAY_ANY },
+	{ 0 }
+};
+static const struct way status[] = {
+	{ GEN_ALL, "GET", "/status", WAY_ANY },
+	{ GEN_ALL, "GET", "/api/status", WAY_ANY },
+	{ 0 }
+};
+static const struct way metrics[] = { { GEN_ALL, "GET", "/metrics", WAY_ANY }, { 0 } };
+
+static const struct {
+	const char       *name;
+	const struct way *ways;
+	unsigned          flags;
+	bool              deep;
+} looks[LOOKS] = {
+	[VERSION]   = { "version",          version,   CALL_JSON | CALL_TEXT, false },
+	[PERIODIC]  = { "periodic threads", periodic,  CALL_JSON | CALL_TEXT, false },
+	[MP_HEALTH] = { "healthcheck",      mp_health, CALL_JSON | CALL_TEXT, false },
+	[STATUS]    = { "status",           status,    CALL_JSON | CALL_TEXT, true },
+	[METRICS]   = { "metrics",          metrics,   0,                     true },
+};
+
+enum verdict { HEALTHY, DEGRADED, UNHEALTHY, UNREACHABLE };
+static const char *const words[] = { "healthy", "degraded", "unhealthy", "unreachable" };
+
+struct patient {
+	struct call_node *node;
+	struct call       look[LOOKS];
+	enum verdict      verdict;
+	int               exit, status;
+	struct buf        why;		/* "; " between */
+	char             *error;	/* of a call */
+	char             *version;
+	int64_t           us;
+};
+
+/* --- asking ----------------------------------------------------------------------- */
+
+static void kept(struct call *c)
+{
+	(void)c;
+}
+
+static void start(struct patient *p, struct call_node *n)
+{
+	int i;
+
+	*p = (struct patient){ .node = n, .why = BUF(4096) };
+	for (i = 0; i < LOOKS; i++) {
+		if (looks[i].deep && !o.deep)
+			continue;
+		p->look[i] = (struct call){ .node = n, .ways = looks[i].ways,
+			.flags = looks[i].flags, .done = kept };
+		call_start(&p->look[i]);
+	}
+}
+
+/* --- what an answer means ----------------------------------------------------------- */
+
+static void worse_is(struct patient *p, enum verdict v, const char *why)
+{
+	if (v > p->verdict)
+		p->verdict = v;
+	buf_printf(&p->why, "%s%s", p->why.len ? "; " : "", why);
+}
+
+static void see_periodic(struct patient *p, const struct json *j)
+{
+	jv list = json_get(j, 0, "unhealthy_threads"), v;
+	struct buf names = BUF(1024);
+
+	if (json_true(j, json_get(j, 0, "healthy")))
+		return;
+	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
+		buf_puts(&names, names.len ? ", " : "thread ");
+		json_str(j, json_get(j, v, "name"), &names);
+	}
+	buf_puts(&names, names.len ? " does not run" : "a periodic thread does not run");
+	worse_is(p, UNHEALTHY, names.p ? names.p : "");
+	buf_free(&names);
+}
+
+static void see_status(struct patient *p, const struct json *j)
+{
+	static const char *const parts[] = { "is_healthy", "storage_manager" };
+	jv v = json_get(j, 0, parts[0]), s = json_get(j, 0, parts[1]), m;
+
+	if (v >= 0 && !json_true(j, v))
+		worse_is(p, UNHEALTHY, "status: is_healthy is false");
+	if (s >= 0 && json_type(j, s) != JSON_OBJECT)
+		s = -1;
+	for (m = json_first(j, s); m >= 0; m = json_next(j, s, m)) {
+		v = json_get(j, m, "is_healthy");
+		if (v >= 0 && json_type(j, v) == JSON_BOOL && !json_true(j, v)) {
+			worse_is(p, UNHEALTHY, "a part of the storage manager is not healthy");
+			return;
+		}
+	}
+}
+
+/* "lmcache:lmcache_is_healthy{...} 0.0"; nothing of LMCache's at all is stale. */
+static void see_metrics(struct patient *p, const struct call *c)
+{
+	static const char gauge[] = "\nlmcache:lmcache_is_healthy";
+	const char *s = c->answer.p ? c->answer.p : "", *end = s + c->answer.len, *at, *eol;
+
+	if (!memmem(s, c->answer.len, "lmcache", 7))
+		worse_is(p, DEGRADED, "its metrics have nothing of LMCache");
+	at = memmem(s, c->answer.len, gauge, sizeof gauge - 1);
+	if (!at)
+		return;
+	at += sizeof gauge - 1;
+	eol = memchr(at, '\n', (size_t)(end - at));
+	eol = eol ? eol : end;
+	while (eol > at && eol[-1] != ' ')
+		eol--;
+	if (eol < end && *eol == '0')
+		worse_is(p, UNHEALTHY, "lmcache_is_healthy is 0");
+}
+
+static void see_health(struct patient *p, const struct call *c)
+{
+	jv v = json_get(&c->json, 0, "status");
+	struct buf why = BUF(512);
+
+	if (v < 0 || json_is(&c->json, v, "healthy") || json_is(&c->json, v, "ok"))
+		return;
+	buf_puts(&why, "healthcheck says ");
+	json_str(&c->json, v, &why);
+	worse_is(p, UNHEALTHY, why.p);
+	buf_free(&why);
+}
+
+static void see(struct patient *p, int i)
+{
+	struct call *c = &p->look[i];
+
+	if (i == VERSION)
+		p->version = json_dup(&c->json, 0);
+	else if (i == PERIODIC)
+		see_periodic(p, &c->json);
+	else if (i == MP_HEALTH)
+		see_health(p, c);
+	else if (i == STATUS)
+		see_status(p, &c->json);
+	else
+		see_metrics(p, c);
+}
+
+/* An endpoint that a node does not have says nothing about its health. */
+static void judge(struct patient *p)
+{
+	struct call *c;
+	int i;
+
+	for (i = 0; i < LOOKS; i++) {
+		c = &p->look[i];
+		if (!c->ways)
+			continue;
+		if (c->us > p->us)
+			p->us = c->us;
+		if (i == VERSION || c->status)
+			p->status = c->status;
+		if (!c->exit) {
+			see(p, i);
+		} else if (!c->missing) {
+			p->exit = worse(p->exit, c->exit);
+			if (!p->error || c->exit == p->exit)
+				p->error = c->error;
+			worse_is(p, c->exit == EXIT_REACH || c->exit == EXIT_TIMEOUT ?
+				 UNREACHABLE : UNHEALTHY, looks[i].name);
+		}
+	}
+	if (p->verdict && !p->exit)
+		p->exit = EXIT_NO;
+}
+
+static void find_skew(struct patient *all, int n)
+{
+	const char *first = NULL;
+	bool differ = false;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (!all[i].version)
+			continue;
+		differ |= first && strcmp(first, all[i].version);
+		first = first ? first : all[i].version;
+	}
+	for (i = 0; differ && !o.skew && i < n; i++)
+		if (all[i].version) {
+			worse_is(&all[i], DEGRADED, "not all nodes run one version");
+			all[i].exit = worse(all[i].exit, EXIT_NO);
+		}
+}
+
+/* --- telling ---------------------------------------------------------------------------- */
+
+static const char *const heads[] = { "NODE", "HEALTH", ">MS", "VERSION", "WHY", NULL };
+
+static void print(struct report *r, const struct patient *p)
+{
+	const char *why = p->why.len ? p->why.p : NULL;
+
+	report_node(r, p->node, p->status, p->exit, p->error);
+	if (r->form == OUT_TABLE) {
+		table_puts(&r->table, p->node->name);
+		table_puts(&r->table, words[p->verdict]);
+		table_printf(&r->table, "%.1f", (double)p->us / 1000);
+		table_puts(&r->table, p->version);
+		table_puts(&r->table, why);
+	} else {
+		js_str(&r->json, "health", words[p->verdict]);
+		js_str(&r->json, "version", p->version);
+		js_str(&r->json, "why", why);
+		js_num(&r->json, "seconds", (double)p->us / 1e6);
+	}
+	report_done(r);
+}
+
+static int count(const struct patient *all, int n, enum verdict v)
+{
+	int i, k = 0;
+
+	for (i = 0; i < n; i++)
+		k += all[i].verdict == v;
+	return k;
+}
+
+/* The plugin guidelines: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
+static int nagios(const struct patient *all, int n, int64_t us)
+{
+	static const char *const states[] = { "OK", "WARNING", "CRITICAL" };
+	int good = count(all, n, HEALTHY), fair = count(all, n, DEGRADED);
+	int state = good + fair < n || good + fair < o.expect ? 2 : fair ? 1 : 0, i;
+	const char *sep = ": ";
+
+	printf("LMCACHE %s - %d of %d nodes healthy", states[state], good, n);
+	if (o.expect > n)
+		printf(", %ld expected", o.expect);
+	for (i = 0; i < n; i++) {
+		if (!all[i].verdict)
+			continue;
+		printf("%s%s %s", sep, safe(all[i].node->name, strlen(all[i].node->name)),
+		       words[all[i].verdict]);
+		sep = ", ";
+	}
+	printf(" | healthy=%d;;;0;%d degraded=%d;;;0;%d unhealthy=%d;;;0;%d "
+	       "unreachable=%d;;;0;%d time=%.3fs;;;0\n", good, n, fair, n,
+	       count(all, n, UNHEALTHY), n, count(all, n, UNREACHABLE), n,
+	       (double)us / 1e6);
+	return state;
+}
+
+static int nagios_unknown(const char *what)
+{
+	printf("LMCACHE UNKNOWN - %s\n", what);
+	return 3;
+}
+
+static int health_run(int argc, char **argv)
+{
+	struct call_nodes ns;
+	struct call_error e;
+	struct patient *all;
+	struct report r;
+	int64_t began = clock_us();
+	int i;
+
+	(void)argc;
+	(void)argv;
+	if (call_resolve(&ns, false, &e) < 0) {
+		if (o.nagios)
+			return nagios_unknown(e.what);
+		die(e.exit, "%s", e.what);
+	}
+	all = xcalloc((size_t)ns.n, sizeof *all);
+	for (i = 0; i < ns.n; i++)
+		start(&all[i], &ns.node[i]);
+	ask_wait(call_left());
+	for (i = 0; i < ns.n; i++)
+		judge(&all[i]);
+	find_skew(all, ns.n);
+	if (o.nagios)
+		return nagios(all, ns.n, clock_us() - began);
+	report_begin(&r, heads);
+	for (i = 0; i < ns.n; i++)
+		print(&r, &all[i]);
+	if (o.expect > count(all, ns.n, HEALTHY) + count(all, ns.n, DEGRADED)) {
+		if (!call_o.quiet)
+			warn("%d healthy nodes, not %ld",
+			     count(all, ns.n, HEALTHY) + count(all, ns.n, DEGRADED), o.expect);
+		r.exit = worse(r.exit, EXIT_NO);
+	}
+	return report_end(&r);
+}
+
+const struct applet health_applet = {
+	.name  = "health",
+	.brief = "are the nodes well? one verdict for each",
+	.about =
+		"Asks each node for all it offers at once: version, periodic threads, "
+		"healthcheck of an MP server, with --deep its status and metrics. What a "
+		"node does not have says nothing against it. Nodes of different versions "
+		"are degraded. --timeout bounds all of it.\n"
+		"\n"
+		"For a container: HEALTHCHECK CMD [\"lmc\", \"health\", \"-q\"], or as an "
+		"exec probe.",
+	.args  = "",
+	.examples =
+		"lmc health --expect 9\n"
+		"  0 when nine nodes are well\n"
+		"lmc health --nagios --timeout 3s\n"
+		"  for a monitoring system\n"
+		"lmc health -q -n /tmp/lmcache_internal_api_server/socket_6999\n"
+		"  only the status\n",
+	.opts  = opts,
+	.run   = health_run,
+};
