@@ -1,0 +1,238 @@
+/* nodes.c - which nodes are known, and which there are on this machine
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applet.h"
+#include "ask.h"
+#include "die.h"
+#include "file.h"
+#include "source.h"
+
+enum { PORTS = 1024, PROC_MAX = 16 << 20, SCAN_MS = 1000 };
+
+static struct {
+	const char *check, *output;
+	bool scan;
+} o = { .output = "table" };
+
+static const struct opt opts[] = {
+	FLAG(0, "scan", &o.scan, "look for nodes on this machine: sockets and listening ports"),
+	STR(0, "check", "FILE", &o.check, "is it a good node list? 0; JSON of another kind: 1; no JSON: 2"),
+	MORE(call_node_opts),
+	HEAD("Output"),
+	STR('o', "output", "table|name|json|jsonl", &o.output, "the form of the list"),
+	FLAG('q', "quiet", &call_o.quiet, "no word, only the status"),
+	FLAG(0, "no-headers", &call_o.no_headers, "no headings above tables"),
+	STR(0, "color", "auto|always|never", &call_o.color, "bold headings; auto: on a terminal"),
+	{ 0 }
+};
+
+static const char *const heads[] = { "NODE", "ADDRESS", "VERSION", NULL };
+
+/* --- is it a list? ------------------------------------------------------------------ */
+
+static void complain(const char *fmt, const char *file, int line, int column, const char *what)
+{
+	if (!call_o.quiet)
+		warn(fmt, file, line, column, what);
+}
+
+static int check_list(const char *path)
+{
+	struct node_error ne;
+	struct json_error je;
+	struct nodes ns;
+	struct json j;
+	size_t n;
+	char *text = read_file(path, SOURCE_FILE_MAX, &n);
+	const char *name = safe(path, strlen(path));
+
+	if (!text)
+		die(EXIT_SYS, "unable to read %s:", name);
+	if (json_parse(&j, text, n, SOURCE_FILE_MAX, 0, &je) < 0) {
+		complain("%s:%d:%d: %s", name, je.line, je.column, je.what);
+		return EXIT_USAGE;
+	}
+	if (nodes_parse(&ns, text, n, &ne) < 0) {
+		complain("%s:%d:%d: %s", name, ne.line, ne.column, ne.what);
+		return EXIT_NO;
+	}
+	return EXIT_OK;
+}
+
+/* --- what listens here ----------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* "   0: 0100007F:1F90 00000000:0000 0A ...": state 0A listens. */
+static int ports_of(const char *path, int *ports, int n)
+{
+	size_t len;
+	char *text = read_file(path, PROC_MAX, &len), *line, *next, *p, *end;
+	long port;
+
+	for (line = text; line && *line; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		p = strchr(line, ':');
+		p = p ? strchr(p + 1, ':') : NULL;
+		if (!p || n == PORTS)
+			continue;
+		port = strtol(p + 1, &end, 16);
+		p = strchr(end, ':');
+		if (p && strlen(p) > 8 && !memcmp(p + 5, " 0A", 3) && port > 0)
+			ports[n++] = (int)port;
+	}
+	free(text);
+	return n;
+}
+
+static void add(struct call_nodes *ns, const char *name, const struct addr *a)
+{
+	struct buf where = BUF(ADDR_HOST + 64);
+	struct call_node *n;
+
+	if (a->kind == ADDR_UNIX)
+		buf_puts(&where, a->host);
+	else
+		addr_print(a, &where);
+	ns->node = xrealloc(ns->node, (size_t)(ns->n + 1) * sizeof *ns->node);
+	n = &ns->node[ns->n];
+	*n = (struct call_node){ .name = xstrdup(name ? name : where.p), .where = where.p,
+		.addr = *a, .prefix = xstrdup(""), .gens = GEN_ALL, .index = ns->n };
+	ns->n++;
+}
+
+static void add_ports(struct call_nodes *ns)
+{
+	static int ports[PORTS];
+	int n = ports_of("/proc/net/tcp", ports, 0), i;
+	struct addr a;
+	const char *why;
+
+	n = ports_of("/proc/net/tcp6", ports, n);
+	qsort(ports, (size_t)n, sizeof *ports, compare);
+	for (i = 0; i < n; i++)
+		if ((!i || ports[i] != ports[i - 1]) &&
+		    addr_tcp(&a, "127.0.0.1", ports[i], &why) == 0)
+			add(ns, NULL, &a);
+}
+
+static void add_sockets(struct call_nodes *ns)
+{
+	struct node_error e;
+	struct nodes found;
+	int i, k;
+
+	if (nodes_from_sockets(&found, SOURCE_SOCKETS, &e) < 0)
+		die(EXIT_SYS, "%s", e.what);
+	for (i = 0; i < found.n; i++)
+		for (k = 0; k < found.proxies[i].n; k++)
+			add(ns, found.proxies[i].nodes[k].name,
+			    &found.proxies[i].nodes[k].addr);
+}
+
+/* --- printing -------------------------------------------------------------------------- */
+
+static void print(struct report *r, const struct call_node *n, const struct call *c)
+{
+	char *version = c ? json_dup(&c->json, 0) : NULL;
+
+	if (!strcmp(o.output, "name")) {
+		struct buf b = BUF(8192);
+
+		out_text(&b, n->name, strlen(n->name), "");
+		buf_putc(&b, '\n');
+		ask_put(&b);
+		buf_free(&b);
+		return;
+	}
+	report_node(r, n, c ? c->status : 0, EXIT_OK, NULL);
+	if (r->form == OUT_TABLE) {
+		table_puts(&r->table, n->name);
+		table_puts(&r->table, n->where);
+		table_puts(&r->table, version);
+	} else {
+		js_str(&r->json, "address", n->where);
+		js_str(&r->json, "version", version);
+	}
+	report_done(r);
+	free(version);
+}
+
+/* Who answers /version with a JSON string is taken for one. */
+static const struct way version[] = { { GEN_ALL, "GET", "/version", WAY_ANY }, { 0 } };
+
+static void scan(struct report *r)
+{
+	struct call proto = { .ways = version, .flags = CALL_JSON, .timeout_ms = SCAN_MS };
+	struct call_nodes ns = { 0 };
+	struct call *calls;
+	int i;
+
+	add_sockets(&ns);
+	add_ports(&ns);
+	calls = ask_all(&ns, &proto, NULL);
+	for (i = 0; i < ns.n; i++)
+		if (!calls[i].exit && json_type(&calls[i].json, 0) == JSON_STRING)
+			print(r, &ns.node[i], &calls[i]);
+}
+
+static void list(struct report *r)
+{
+	struct call_nodes ns;
+	struct call_error e;
+	int i;
+
+	if ((call_o.nodes.n ? call_resolve(&ns, false, &e) : call_known(&ns, &e)) < 0)
+		die(e.exit, "%s", e.what);
+	for (i = 0; i < ns.n; i++)
+		print(r, &ns.node[i], NULL);
+}
+
+static int nodes_run(int argc, char **argv)
+{
+	struct report r;
+
+	(void)argc;
+	(void)argv;
+	if (o.check)
+		return check_list(o.check);
+	call_o.output = o.output;
+	report_begin(&r, heads);
+	if (o.scan)
+		scan(&r);
+	else
+		list(&r);
+	if (!strcmp(o.output, "name"))
+		return EXIT_OK;
+	return report_end(&r);
+}
+
+const struct applet nodes_applet = {
+	.name  = "nodes",
+	.brief = "which nodes are known; find them, check a list of them",
+	.about =
+		"Lists the nodes that the other applets would ask, without asking them. "
+		"--scan looks at this machine instead: it asks every live socket under "
+		"the default prefix and every listening TCP port for a version, and shows "
+		"those that answer as LMCache does.",
+	.args  = "",
+	.examples =
+		"lmc nodes --nodes http://frontend:8000\n"
+		"  what a frontend knows\n"
+		"lmc nodes --scan -o name\n"
+		"  names for a script\n"
+		"lmc nodes --check nodes.json\n"
+		"  before it is used\n",
+	.opts  = opts,
+	.run   = nodes_run,
+};
