@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import stat
 import sys
 import threading
 import time
@@ -321,13 +322,15 @@ def test_damaged_state():
 
 def test_state_that_cannot_be_read():
     """What is not ours to move is left where it is."""
-    os.mkdir("state.json")
-    try:
-        with Lmc(*STATE, nodes={"a": node()}) as lmc:
-            check(False, "it started:", lmc.addr)
-    except Failed as e:
-        check("did not get ready" in str(e) and "state.json" in str(e), e)
-    check(os.path.isdir("state.json"), "moved away")
+    for make, is_it in ((os.mkdir, stat.S_ISDIR), (os.mkfifo, stat.S_ISFIFO)):
+        make("state.json")
+        try:
+            with Lmc(*STATE, nodes={"a": node()}) as lmc:
+                check(False, "it started:", lmc.addr)
+        except Failed as e:
+            check("unable to read the state file state.json" in str(e), e)
+        check(is_it(os.stat("state.json").st_mode), "moved away")
+        os.rename("state.json", make.__name__)
 
 
 def test_state_that_cannot_be_written():

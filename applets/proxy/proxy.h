@@ -45,7 +45,8 @@ struct leaf {
 };
 
 /* Takes over *base. With a state file, the changes made through the API are
- * read from it and laid over the base. 0, or -1 with *e. */
+ * read from it and laid over the base. A damaged one is renamed and logged; one
+ * that cannot be read stays where it is. 0, or -1 with *e. */
 int  table_open(struct nodes *base, const char *state_file,
 		const struct relay_limits *limits, struct node_error *e);
 /* local_proxy is shown at the address the frontend listens on. */

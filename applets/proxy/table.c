@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -520,6 +521,18 @@ static void set_aside(const struct node_error *e)
 		  "kept", to, "at", where, "reason", e->what, NULL);
 }
 
+/* An empty device is no damaged file, and a pipe would be waited for. */
+static char *read_state(size_t *n)
+{
+	struct stat st;
+
+	if (stat(state_file, &st) == 0 && !S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : ENODEV;
+		return NULL;
+	}
+	return read_file(state_file, STATE_MAX, n);
+}
+
 /* 0, or -1 with *why. A file that cannot be read is not ours to move. */
 static int load(struct node_error *why)
 {
@@ -530,7 +543,7 @@ static int load(struct node_error *why)
 
 	if (!state_file)
 		return 0;
-	text = read_file(state_file, STATE_MAX, &n);
+	text = read_state(&n);
 	if (!text) {
 		if (errno == ENOENT)
 			return 0;
