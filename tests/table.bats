@@ -78,7 +78,7 @@ helps() {
 		local said
 
 		said=$("$LMC" "$1" --help |
-			sed -nE 's/^  (-.)?,? *(--[^ ]*).*/\1\n\2/p' |
+			sed -nE 's/^  (-.,|   ) (--[^ ]*).*/\1\n\2/p' | tr -d ' ,' |
 			grep . | sort | uniq -d)
 		[ -z "$said" ] || { echo "$1: $said"; return 1; }
 	}
