@@ -239,6 +239,17 @@ tagged_at_least() {
 	[ "$(grep -c 'zero.sh]. started' "$log")" = 1 ]
 }
 
+@test "what a run left behind is ended before the next run begins" {
+	plugin p/x.sh "trap '' TERM" '(setsid sleep 1000 &)' 'touch "ran.$$"' 'exit 1'
+	run_plugins --backoff 100ms --restart-limit 3 --stable 1m p
+	wait_until 10 log_has "given up"
+	# only the last run's remains are there still, and end with us
+	wait_until 5 tagged_is 1
+	[ "$(ls | grep -c '^ran')" = 4 ]
+	stop "$pid"
+	tagged_is 0
+}
+
 @test "comment options limit, renice, time out and switch the user" {
 	plugin p/a.sh '# lmc: memory=64M nice=10 files=50 cpu=30s timeout=300ms restart=never' \
 		'ulimit -v; ulimit -n; ulimit -t; nice; sleep 1000'
@@ -313,6 +324,18 @@ assert ["a\\xff" + "b\\x1b[2Jc\\xc2\\x9bd gr\u00fcn", "after"] == [r["line"] for
 	timeout 20 grep -m 1 'lines of its output were dropped' <pipe >told
 	exec 8>&-
 	grep -q '^\[x.sh\]\* [0-9]* lines of its output were dropped' told
+}
+
+@test "a log that is read slowly, but read, loses no line" {
+	mkfifo pipe
+	plugin p/x.sh '# lmc: restart=never' 'yes some line of text | head -n 100000; echo the end'
+	exec 8<>pipe
+	"$LMC" plugin-run --until-done p 2>&8 &
+	started+=("$!")
+	sleep 0.5
+	timeout 30 sed -n '/the end/q; /some line/p' <pipe >got
+	exec 8>&-
+	[ "$(wc -l <got)" = 100000 ]
 }
 
 @test "a file that is swapped while it runs is checked anew before it runs again" {
