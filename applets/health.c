@@ -239,6 +239,8 @@ static void print(struct report *r, const struct patient *p)
 	const char *why = p->why.len ? p->why.p : NULL;
 
 	report_node(r, p->node, p->status, p->exit, p->error);
+	if (r->form == OUT_TABLE && call_o.quiet)
+		return;
 	if (r->form == OUT_TABLE) {
 		table_puts(&r->table, p->node->name);
 		table_puts(&r->table, words[p->verdict]);
@@ -328,6 +330,7 @@ static int health_run(int argc, char **argv)
 			     count(all, ns.n, HEALTHY) + count(all, ns.n, DEGRADED), o.expect);
 		r.exit = worse(r.exit, EXIT_NO);
 	}
+	call_o.no_headers |= call_o.quiet;
 	return report_end(&r);
 }
 
