@@ -532,6 +532,16 @@ assert s["is_healthy"] is True and s["storage_manager"]["l1_manager"]["used"] < 
 	[ ! -s "$out" ]
 }
 
+@test "--once --quiet prints what is wrong and nothing else" {
+	export TMPDIR=$PWD
+	run "$LMC" demo --port 0 --once -q
+	[ "$status" = 0 ]
+	is ''
+	fails_with 1 "$LMC" demo --port 0 --once -q --fault worker1=500
+	has 'FAIL  demo_worker1 answers /version'
+	lacks 'ok    '
+}
+
 @test "--once looks at every node through the frontend and ends" {
 	export TMPDIR=$PWD
 	run "$LMC" demo --port 0 --once

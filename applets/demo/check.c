@@ -28,6 +28,8 @@ struct answer {
 	struct buf all;
 };
 
+static bool quiet;	/* say only what is wrong */
+
 /* 0 when fd is ready for what, or -1. */
 static int await(int fd, short what, int64_t until, int stop_fd, const char **why)
 {
@@ -126,6 +128,8 @@ static struct answer get(const struct addr *at, const char *path, int stop_fd)
 
 static bool tell(bool good, const char *node, const char *what, const struct answer *a)
 {
+	if (good && quiet)
+		return true;
 	if (good)
 		printf("ok    %s %s\n", node, what);
 	else if (a && a->status)
@@ -196,13 +200,16 @@ static bool check_one(const struct demo *d, int i, const char *what,
 
 int demo_check(const struct demo *d, const struct addr *frontend, int stop_fd)
 {
-	bool good = check_list(d, frontend, stop_fd);
+	bool good;
 	int i;
 
+	quiet = d->quiet;
+	good = check_list(d, frontend, stop_fd);
 	for (i = 0; i < d->n; i++) {
 		good &= check_one(d, i, "version", is_version, frontend, stop_fd);
 		good &= check_one(d, i, "metrics", is_metrics, frontend, stop_fd);
 	}
-	printf("%s\n", good ? "all well" : "not well");
+	if (!good || !quiet)
+		printf("%s\n", good ? "all well" : "not well");
 	return good && finish(EXIT_OK) == EXIT_OK ? EXIT_OK : EXIT_NO;
 }
