@@ -432,7 +432,8 @@ def test_no_leaks():
                for text, then in NO_ANSWERS[:12] + BROKEN for name in ("tcp", "un")]
     targets += ["/proxy2/gone/x", "/proxy2/none/x", "/livez", "/proxy2/tcp/stale",
                 "/proxy2/un/once", "/proxy2/tcp/gen/3000000", "/nope"] * 3
-    with Lmc(nodes={"tcp": tcp, "un": un, "gone": gone}) as lmc:
+    # a probe would keep a connection of its own
+    with Lmc("--probe", "0", nodes={"tcp": tcp, "un": un, "gone": gone}) as lmc:
         lmc.ask("/proxy2/tcp/x")
         until(lambda: tcp.open == 0, "the first connection is given up", 20)
         before, memory = lmc.fds(), lmc.memory("VmRSS")
@@ -452,8 +453,44 @@ def test_no_leaks():
         in_parallel(8, run)
         until(lambda: lmc.fds() <= before, "descriptors: %d before, %d now" % (
             before, lmc.fds()), 20)
+        check(lmc.fds(pipes=True) <= 64, "pipes:", lmc.fds(pipes=True))
         if not lmc.sanitized():
             check(lmc.memory("VmRSS") < memory + 4096, memory, lmc.memory("VmRSS"))
+        lmc.alive()
+
+
+def test_nobody_gets_anothers_bytes():
+    """Large bodies stay their own while others break off in the middle."""
+    path = os.getcwd() + "/node.sock"
+    n = 3000000
+    with Lmc(nodes={"tcp": Upstream(keep=0), "un": Upstream(unix=path, keep=0)}) as lmc:
+        def down(i, k, node, byte):
+            form = "/chunked" if k % 2 else ""
+            w = lmc.wire().send("GET /proxy2/%s/fill/%d/%d%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                                % (node, byte, n, form))
+            if k % 4 == 0:
+                w.take(500000 + i * 1000)
+                w.reset()
+                return
+            a = w.answer()
+            same((a.status, a.whole, len(a.body)), (200, True, n))
+            same(a.body.count(bytes([byte])), n, "bytes of another")
+            w.close()
+
+        def up(i, k, node, byte):
+            w = lmc.wire().send("POST /proxy2/%s/only/%d HTTP/1.1\r\nHost: localhost\r\n"
+                                "Content-Length: %d\r\n\r\n" % (node, byte, n))
+            if k % 4 == 0:
+                w.send(bytes([byte]) * (500000 + i * 1000))
+                w.reset()
+                return
+            same(w.send(bytes([byte]) * n).answer().body, b"%d 0" % n)
+            w.close()
+
+        def run(i):
+            for k in range(12):
+                (down if (i + k // 2) % 2 else up)(i, k, "un" if k % 3 else "tcp", 65 + i)
+        in_parallel(8, run)
         lmc.alive()
 
 

@@ -238,7 +238,8 @@ def test_shortage_later():
         kept = fill(lmc, 30)
         for w in kept:
             same(w.send(get("/x")).answer().status, 200)
-        resource.prlimit(lmc.pid, resource.RLIMIT_NOFILE, (lmc.fds(), lmc.fds()))
+        n = lmc.fds() + lmc.fds(pipes=True)
+        resource.prlimit(lmc.pid, resource.RLIMIT_NOFILE, (n, n))
         for w in kept:
             same(w.send(get("/x")).answer().status, 200)
         before, statuses = lmc.cpu(), []

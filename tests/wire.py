@@ -248,7 +248,9 @@ class Request:
         self.first, self.fields = parse_head(head)
         self.method, self.target = (self.first.split(" ") + ["", ""])[:2]
         self.body, self.whole = b"", False
-        self.body_n = 0
+        self.body_n, self.odd = 0, 0
+        self.only = bytes([int(self.target.split("/")[2])]) \
+            if self.target.startswith("/only/") else None
 
     get = Answer.get
     all = Answer.all
@@ -269,7 +271,9 @@ class Upstream:
 
     /say/...    see say()
     /gen/N[/chunked|/close]   N bytes
+    /fill/B/N   N bytes that are all B
     /sink       reads the body, says how many bytes it had
+    /only/B     the same, if every byte of the body was B
     /hang       nothing, ever
     /sleep/MS   "ok" after a while
     /stale      "ok", then closes without having said so
@@ -367,6 +371,8 @@ class Upstream:
 
     def eat(self, r, data):
         r.body_n += len(data)
+        if r.only:
+            r.odd += len(data) - data.count(r.only)
         if len(r.body) < self.keep:
             r.body += data
             r.raw += data
@@ -422,8 +428,12 @@ class Upstream:
             return self.reply_raw(sock, words[1], query)
         if words[0] == "gen":
             return self.reply_gen(sock, int(words[1]), words[2:])
+        if words[0] == "fill":
+            return self.reply_gen(sock, int(words[2]), words[3:], int(words[1]))
         if words[0] == "sink":
             return self.ok(sock, b"%d" % r.body_n)
+        if words[0] == "only":
+            return self.ok(sock, b"%d %d" % (r.body_n, r.odd))
         if words[0] == "hang":
             while self.recv(sock):
                 pass
@@ -451,8 +461,8 @@ class Upstream:
                 pass
         return False
 
-    def reply_gen(self, sock, n, form):
-        chunked, block = form == ["chunked"], bytes(1 << 20)
+    def reply_gen(self, sock, n, form, byte=0):
+        chunked, block = form == ["chunked"], bytes([byte]) * (1 << 20)
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
         if chunked:
             head += b"Transfer-Encoding: chunked\r\n"
@@ -543,8 +553,13 @@ class Lmc:
         check(self.process.poll() is None, "lmc ended:", self.process.returncode,
               self.said()[-2000:])
 
-    def fds(self):
-        return len(os.listdir("/proc/%d/fd" % self.pid))
+    def fds(self, pipes=False):
+        """How many descriptors are open that are no pipes, or are."""
+        n, where = 0, "/proc/%d/fd/" % self.pid
+        for fd in os.listdir(where):
+            with contextlib.suppress(FileNotFoundError):
+                n += os.readlink(where + fd).startswith("pipe:") == pipes
+        return n
 
     def cpu(self):
         """Seconds of CPU time."""
