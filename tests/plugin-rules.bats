@@ -171,7 +171,7 @@ socket.socket(socket.AF_UNIX).bind("p/socket.sh")'
 	E
 	list p
 	row "$(python3 -c 'print(("d" * 250 + "/") * 20 + "deep.sh")')" \
-		'r["decision"] == "failed" and "File name too long" in r["reason"]'
+		'r["decision"] == "failed" and "ame too long" in r["reason"]'
 	python3 -c 'import shutil; shutil.rmtree("p")'
 }
 
