@@ -53,9 +53,11 @@ static struct threads parse(struct call *c)
 static void put_frames(struct buf *b, const struct thread *t)
 {
 	const struct frame *f;
+	int i;
 
 	js_open(b, "frames", '[');
-	for (f = t->frame; f < t->frame + t->frames; f++) {
+	for (i = 0; i < t->frames; i++) {
+		f = &t->frame[i];
 		js_open(b, NULL, '{');
 		js_str(b, "file", f->file);
 		js_int(b, "line", f->line);
@@ -81,8 +83,10 @@ static void print_stack(const struct thread *t)
 {
 	struct buf b = BUF(OUT_MAX);
 	const struct frame *f;
+	int i;
 
-	for (f = t->frame; f < t->frame + t->frames; f++) {
+	for (i = 0; i < t->frames; i++) {
+		f = &t->frame[i];
 		buf_puts(&b, "  ");
 		out_text(&b, f->func, strlen(f->func), "");
 		buf_puts(&b, "  ");

@@ -136,3 +136,33 @@ load house
 	sys.exit(all_ > 1.5 * one + 0.2)
 	E
 }
+
+@test "one socket node: no slower than curl, 5 ms to start, 4 MiB of address space" {
+	case $LMC in */check/*) skip "a sanitizer needs its own time and memory" ;; esac
+	start demo --node "unix:$PWD/w.sock"
+	(
+		ulimit -v 4096
+		"$LMC" version -n "$PWD/w.sock"
+		"$LMC" loglevel root -n "$PWD/w.sock"
+	)
+	python3 - "$LMC" "$PWD/w.sock" <<-'E'
+	import subprocess, sys, time
+	def median(*args):
+	    times = []
+	    for _ in range(31):
+	        t = time.perf_counter()
+	        subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+	        times.append(time.perf_counter() - t)
+	    return sorted(times)[15] * 1000
+	curl = ["curl", "-s", "--unix-socket", sys.argv[2]]
+	worst = 0
+	for path, applet in (("/version", ["version"]), ("/loglevel", ["loglevel"])):
+	    ours = median(sys.argv[1], *applet, "-n", sys.argv[2])
+	    theirs = median(*curl, "http://localhost" + path)
+	    print("%s: lmc %.2f ms, curl %.2f ms" % (path, ours, theirs))
+	    worst = max(worst, ours / theirs)
+	start = median(sys.argv[1], "version", "-n", "/nowhere.sock")
+	print("start %.2f ms" % start)
+	sys.exit(worst > 1 or start > 5)
+	E
+}

@@ -227,10 +227,13 @@ int threads_parse(struct threads *out, const char *p, size_t n, const char **why
 	size_t blank = p ? strspn(p, " \t\r\n") : 0;
 	int rc;
 
-	*out = (struct threads){ 0 };
+	/* Never NULL, so that v + n is a pointer also for no thread. */
+	*out = (struct threads){ .v = xcalloc(1, sizeof *out->v) };
 	*why = "empty";
-	if (!n)
+	if (!n) {
+		threads_free(out);
 		return -1;
+	}
 	rc = p[blank] == '[' ? parse_json(out, p, n, why) :
 		n < sizeof title ? -1 : parse_text(out, p, p + n, why);
 	if (rc < 0)
