@@ -36,27 +36,30 @@ async def main():
               b"Content-Length: %d\r\n\r\n" % len(body)) + body
     log = open(os.path.join(args.dir, "requests"), "ab", buffering=0)
 
-    def handler(hangs):
-        async def handle(reader, writer):
-            try:
-                while await reader.readuntil(b"\r\n\r\n"):
-                    log.write(b".")
-                    if hangs:
-                        await reader.read()
-                        break
-                    if args.delay:
-                        await asyncio.sleep(args.delay)
-                    writer.write(answer)
-                    await writer.drain()
-            except (asyncio.IncompleteReadError, ConnectionError):
-                pass
-            writer.close()
-        return handle
+    class Node(asyncio.Protocol):
+        hangs = False
 
+        def connection_made(self, transport):
+            self.transport = transport
+
+        # A request comes in one piece here: it is small and ours.
+        def data_received(self, data):
+            log.write(b".")
+            if self.hangs:
+                return
+            if args.delay:
+                loop.call_later(args.delay, self.transport.write, answer)
+            else:
+                self.transport.write(answer)
+
+    class Hanging(Node):
+        hangs = True
+
+    loop = asyncio.get_running_loop()
     nodes = []
     for i in range(args.count):
         path = os.path.join(args.dir, f"{i}.sock")
-        await asyncio.start_unix_server(handler(i < args.hang), path, backlog=64)
+        await loop.create_unix_server(Hanging if i < args.hang else Node, path)
         nodes.append({"name": f"n{i:04}", "host": "h", "port": path})
     with open(os.path.join(args.dir, "nodes.json"), "w") as f:
         json.dump(nodes, f)

@@ -18,6 +18,9 @@ enum {
 	HELD_MAX     = 512 << 20,	/* bytes of answers held, in all */
 	SHARE_MIN    = 1 << 20,	/* a node's part of them, at least */
 	WAITERS_MAX  = 64,	/* scrapes under way */
+	SPARES       = 256,	/* buffers kept for the next scrape */
+	SPARE_BYTES  = 256 << 10,	/* a larger one is not kept */
+	SPARE_MS     = 30000,	/* how long, after the last one */
 	TARGET_MAX   = 3 * NODE_NAME + 32
 };
 
@@ -35,6 +38,43 @@ void scrape_init(const struct scrape_conf *c)
 	scrape_conf = c;
 }
 
+/* ---- buffers ---- */
+
+/* Nodes answer alike every time: a buffer that has grown once need not grow
+ * again, and half of a scrape's system calls were for memory. */
+static struct buf spare[SPARES];
+static int spares;
+static struct timer spare_timer;
+
+static void forget_spares(struct timer *t)
+{
+	(void)t;
+	while (spares)
+		buf_free(&spare[--spares]);
+}
+
+static void give_back(struct buf *b)
+{
+	if (!b->p || b->cap > SPARE_BYTES || spares == SPARES ||
+	    timer_set(&spare_timer, loop_now() + SPARE_MS, forget_spares) < 0) {
+		buf_free(b);
+		return;
+	}
+	buf_reset(b);
+	spare[spares++] = *b;
+}
+
+/* Before its first byte came: a fetch starts in a later turn. */
+static void lend(struct fetch *f)
+{
+	size_t max = f->body.max;
+
+	if (!spares || spare[spares - 1].cap > max)
+		return;
+	f->body = spare[--spares];
+	f->body.max = max;
+}
+
 /* ---- lives ---- */
 
 static void fanout_drop(struct fanout *f)
@@ -47,7 +87,7 @@ static void fanout_drop(struct fanout *f)
 		held -= f->said[i].body.len;
 		free(f->said[i].node);
 		free(f->said[i].frontend);
-		buf_free(&f->said[i].body);
+		give_back(&f->said[i].body);
 	}
 	if (shared == f)
 		shared = NULL;
@@ -182,7 +222,9 @@ static void ask(struct fanout *f, const struct leaf *l, size_t max)
 			s->fetch = fetch_start(l->origin, target.p, accept_line,
 					       f->until - f->began, max,
 					       node_said, s);
-		if (!s->fetch)
+		if (s->fetch)
+			lend(s->fetch);
+		else
 			log_event(LOG_WARN, "node not asked", "node", s->node, NULL);
 		f->left += s->fetch != NULL;
 	}

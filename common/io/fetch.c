@@ -117,45 +117,71 @@ static bool take_body(struct fetch *f, char *p, size_t n)
 	return last;
 }
 
-/* True when the fetch is over. */
+static bool no_memory(struct fetch *f)
+{
+	over(f, 0, "out of memory", false);
+	return true;
+}
+
+/* Finds the final head behind interim ones, which it skips: its length,
+ * HTTP_MORE, or -1 with h->why. */
+static long final_head(struct http_head *h, char **p, size_t *n)
+{
+	long used;
+
+	for (;;) {
+		used = *n ? http_response(h, *p, *n, M_GET) : HTTP_MORE;
+		if (used == HTTP_MORE || (used > 0 && h->status >= 200))
+			return used;
+		if (used > 0 && h->status == 101)
+			h->why = "unexpected 101";
+		if (used < 0 || h->status == 101)
+			return -1;
+		*p += used;
+		*n -= (size_t)used;
+	}
+}
+
+static bool begin_body(struct fetch *f, const struct http_head *h, char *p, size_t n)
+{
+	struct upconn *u = f->u;
+
+	f->status = h->status;
+	u->phase = UP_BODY;
+	u->body = h->body == BODY_LENGTH && h->length == 0 ? BODY_NONE : h->body;
+	u->left = h->length;
+	u->keep = h->keep;
+	u->chunks = (struct chunks){ 0 };
+	return (n || u->body == BODY_NONE) && take_body(f, p, n);
+}
+
+/* What is no whole head yet waits in u->in; one that comes in one piece, as
+ * nearly all do, is read where it stands. True when the fetch is over. */
 static bool take_head(struct fetch *f, char *p, size_t n)
 {
 	static struct http_head h;
 	struct upconn *u = f->u;
-	struct pend whole;
-	bool done = false;
+	struct pend held;
+	bool over_now = true;
 	long used;
 
-	if (pend_add(&u->in, p, n) < 0) {
-		over(f, 0, "out of memory", false);
-		return true;
-	}
-	for (;;) {
+	if (pend_n(&u->in)) {
+		if (pend_add(&u->in, p, n) < 0)
+			return no_memory(f);
 		p = u->in.p + u->in.off;
 		n = pend_n(&u->in);
-		used = n ? http_response(&h, p, n, M_GET) : HTTP_MORE;
-		if (used == HTTP_MORE)
-			return false;
-		if (used < 0 || h.status == 101) {
-			over(f, 0, used < 0 ? h.why : "unexpected 101", false);
-			return true;
-		}
-		if (h.status >= 200)
-			break;
-		pend_drop(&u->in, (size_t)used);
 	}
-	f->status = h.status;
-	u->phase = UP_BODY;
-	u->body = h.body == BODY_LENGTH && h.length == 0 ? BODY_NONE : h.body;
-	u->left = h.length;
-	u->keep = h.keep;
-	u->chunks = (struct chunks){ 0 };
-	whole = u->in;
+	held = u->in;
 	u->in = (struct pend){ 0 };
-	if (n > (size_t)used || u->body == BODY_NONE)
-		done = take_body(f, p + used, n - (size_t)used);
-	pend_drop(&whole, pend_n(&whole));
-	return done;
+	used = final_head(&h, &p, &n);
+	if (used == HTTP_MORE)
+		over_now = pend_add(&u->in, p, n) < 0 && no_memory(f);
+	else if (used > 0)
+		over_now = begin_body(f, &h, p + used, n - (size_t)used);
+	else
+		over(f, 0, h.why, false);
+	pend_drop(&held, pend_n(&held));
+	return over_now;
 }
 
 static void ready(struct upconn *u)
