@@ -139,7 +139,9 @@ define BEARSSL_SH
 $(UNPACK_SH)
 unpack bearssl
 rm -rf build
-quiet make -j"$$(nproc)" lib CC="$$CC" LD="$$CC" CFLAGS="$$flags -W -Wall"
+# One implementation of each algorithm, for any processor: the others are 30 kB.
+quiet make -j"$$(nproc)" lib CC="$$CC" LD="$$CC" \
+	CFLAGS="$$flags -W -Wall -DBR_INT128=0 -DBR_UMUL128=0 -DBR_SSE2=0 -DBR_AES_X86NI=0"
 cp build/libbearssl.a "$$tmp/out/lib/"
 cp inc/*.h "$$tmp/out/include/"
 cp LICENSE.txt "$$tmp/out/LICENSE"
@@ -198,7 +200,8 @@ define ZLIB_SH
 $(UNPACK_SH)
 unpack zlib
 for f in adler32 crc32 deflate inffast inflate inftrees trees zutil; do
-	quiet "$$CC" $$flags -O2 -DHAVE_UNISTD_H -DHAVE_STDARG_H -c $$f.c
+	quiet "$$CC" $$flags -DDYNAMIC_CRC_TABLE -DHAVE_UNISTD_H \
+		-DHAVE_STDARG_H -c $$f.c
 done
 quiet ar rcs "$$tmp/out/lib/libz.a" *.o
 cp zlib.h zconf.h "$$tmp/out/include/"
