@@ -46,7 +46,8 @@ const struct applet backends_applet = {
 	.name  = "backends",
 	.brief = "storage backends of nodes: list, add, remove, bypass",
 	.about =
-		"list shows the backends (on MP servers the adapters). add makes those "
+		"Without a word, or with list, it shows the backends (on MP servers the "
+		"adapters). add makes those "
 		"that the configuration names and that are not there, remove closes one. "
 		"A bypassed backend is neither read nor written: bypass lists them, "
 		"bypass on and off change it.",

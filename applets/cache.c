@@ -205,6 +205,7 @@ const struct applet cache_applet = {
 	.name  = "cache",
 	.brief = "the cache of nodes: clear, checksums, freeze, hot cache, mock traffic",
 	.about =
+		"Each word is one thing to see or to do; none means freeze.\n"
 		" freeze [on|off]      no new entries; without a word: is it?\n"
 		" hot-cache [on|off]   the CPU's hot cache\n"
 		" clear [BACKEND]...   forget everything, or what is in these\n"
@@ -215,7 +216,7 @@ const struct applet cache_applet = {
 		" retrieve FIRST,LAST  and get them back\n"
 		" record [on|off]      whether slots are logged for checks\n"
 		" load CONFIG_PATH     load chunks from the file system of the node",
-	.args  = "[freeze|hot-cache|clear|checksums|info|objects|store|retrieve|record|load] [WORD]...",
+	.args  = "[freeze|hot-cache|clear|checksums|info|objects|store|record] [WORD]...",
 	.examples =
 		"lmc cache clear -n worker0 --yes\n"
 		"  all of one node\n"

@@ -172,6 +172,7 @@ const struct applet config_applet = {
 	.name  = "config",
 	.brief = "the configuration of nodes: show, compare, set, keep in a file",
 	.about =
+		"Reads all nodes, and changes those that -n or -a name.\n"
 		" get [KEY]...       all of it, or these keys\n"
 		" diff [FILE]        where nodes differ from the first, or from a file\n"
 		" set KEY=VALUE...   with the type that the key's value has now\n"

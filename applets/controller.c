@@ -74,7 +74,7 @@ static int controller_run(int argc, char **argv)
 const struct applet controller_applet = {
 	.name  = "controller",
 	.brief = "workers and key counts as the LMCache controller knows them",
-	.about = "workers lists the registered workers, of one instance or one worker "
+	.about = "The word workers lists the registered workers, of one instance or one worker "
 		 "if named; key-stats counts keys and workers of each instance.",
 	.args  = "[workers|key-stats] [INSTANCE] [WORKER]",
 	.examples = "lmc controller -n 127.0.0.1:9000\n  its workers\n",

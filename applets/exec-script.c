@@ -344,7 +344,7 @@ const struct applet exec_script_applet = {
 	.examples =
 		"lmc exec-script probe.py -a\n"
 		"  on all nodes\n"
-		"lmc exec-script -e 'app.state.lmcache_adapter.lmcache_engine.metadata' -n worker0\n"
+		"lmc exec-script -e 'app.state.lmcache_adapter' -n worker0\n"
 		"  one expression\n"
 		"echo 'result = int(a) * 2' | lmc exec-script - --arg a=21 -n worker0 -o raw\n"
 		"  from a pipe, with a value\n",
