@@ -51,7 +51,7 @@ const struct applet backends_applet = {
 		"that the configuration names and that are not there, remove closes one. "
 		"A bypassed backend is neither read nor written: bypass lists them, "
 		"bypass on and off change it.",
-	.args  = "[list|add|remove|bypass] [on|off|BACKEND] [BACKEND]",
+	.args  = "[list|add|remove|bypass] [WORD]...",
 	.examples = "lmc backends\n  of all nodes\n"
 		    "lmc backends bypass on RemoteBackend -a\n  go on without the remote store\n",
 	.opts  = opts,

@@ -216,7 +216,7 @@ const struct applet cache_applet = {
 		" retrieve FIRST,LAST  and get them back\n"
 		" record [on|off]      whether slots are logged for checks\n"
 		" load CONFIG_PATH     load chunks from the file system of the node",
-	.args  = "[freeze|hot-cache|clear|checksums|info|objects|store|record] [WORD]...",
+	.args  = "[freeze|hot-cache|clear|checksums|info] [WORD]...",
 	.examples =
 		"lmc cache clear -n worker0 --yes\n"
 		"  all of one node\n"
