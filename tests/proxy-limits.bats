@@ -56,6 +56,10 @@ raw() {
 	raw shortage_later
 }
 
+@test "without a descriptor for its node a request is 503, and the node not blamed" {
+	raw shortage_towards_a_node
+}
+
 @test "5,000 idle and 500 slow clients delay nobody" {
 	raw crowd
 }
@@ -90,6 +94,10 @@ raw() {
 
 @test "the last bytes of an answer are out before it ends" {
 	raw drain_of_a_slow_reader
+}
+
+@test "an answer of its own that waits for its client is sent before it ends" {
+	raw drain_of_an_answer_of_our_own
 }
 
 @test "what does not end within --grace is cut off" {

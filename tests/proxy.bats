@@ -36,6 +36,10 @@ raw() {
 	raw state
 }
 
+@test "the state file is replaced, never written to" {
+	raw state_is_replaced
+}
+
 @test "a frontend on a UNIX socket keeps its state" {
 	raw state_over_a_socket
 }

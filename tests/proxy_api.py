@@ -254,6 +254,20 @@ def test_state():
         same(names(lmc, "p"), ['caf\u00e9 "y"'])
 
 
+def test_state_is_replaced():
+    """A file that somebody reads is never written to: a new one takes its place."""
+    with Lmc(*STATE) as lmc:
+        same(call(lmc, "POST", "/api/nodes", node("a")).status, 200)
+        with open("state.json", "rb") as f:
+            before = f.read()
+            same(call(lmc, "POST", "/api/nodes", node("b")).status, 200)
+            f.seek(0)
+            same(f.read(), before, "written in place")
+        with open("state.json", "rb") as f:
+            check(f.read() != before, "not written")
+        same([f for f in os.listdir(".") if f.startswith("state.json.")], [])
+
+
 def test_state_over_a_socket():
     """A frontend that listens on a UNIX socket keeps its state as well."""
     listen = ("--listen", "unix:%s/in.sock" % os.getcwd())

@@ -15,7 +15,7 @@ import time
 
 from proxy_faults import took
 from proxy_http import get, pair
-from wire import Lmc, Upstream, check, main, same, until
+from wire import Lmc, Upstream, check, main, same, say, until
 
 LIVE = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nsome"
@@ -258,6 +258,23 @@ def test_shortage_later():
         check(s < 0.6, "took", s)
 
 
+def test_shortage_towards_a_node():
+    """What we lack is 503, and not the node's fault."""
+    bye = say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+    with pair("--probe", "0") as (lmc, up), lmc.wire() as w:
+        same(w.send(get(bye)).answer().body, b"ok")
+        until(lambda: up.open == 0, "no connection is kept")
+        n = lmc.fds() + lmc.fds(pipes=True)
+        resource.prlimit(lmc.pid, resource.RLIMIT_NOFILE, (n, n + 100))
+        for _ in range(5):
+            a = w.send(get(bye)).answer()
+            same((a.status, a.get("Retry-After")), (503, "1"))
+        a = w.send("GET /api/nodes HTTP/1.1\r\nHost: localhost\r\n\r\n").answer()
+        same(a.json()["nodes"][0]["children"][0]["state"], "healthy")
+        resource.prlimit(lmc.pid, resource.RLIMIT_NOFILE, (n + 100, n + 100))
+        same(w.send(get(bye)).answer().body, b"ok")
+
+
 def test_crowd():
     """5,000 idle and 500 one-byte-a-second clients, and one that wants something."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -440,7 +457,7 @@ def test_drain():
 def test_drain_of_a_slow_reader():
     """The last bytes of an answer are out before it ends."""
     up = Upstream()
-    n = 30000000
+    n = 12000000
     for target in ("/gen/%d" % n, "/gen/%d/chunked" % n):
         with Lmc("--grace", "20s", nodes={"up": up}) as lmc:
             with lmc.wire() as w:
@@ -451,6 +468,23 @@ def test_drain_of_a_slow_reader():
                 a = w.answer()
                 same((a.status, a.whole, len(a.body)), (200, True, n))
             same(lmc.process.wait(10), 0)
+
+
+def test_drain_of_an_answer_of_our_own():
+    """Bytes that wait for the client are sent before it ends."""
+    with open("nodes.json", "w", encoding="ascii") as f:
+        json.dump([{"name": "%04d%s" % (i, "n" * 200), "host": "h", "port": 1}
+                   for i in range(2000)], f)
+    with Lmc("--listen", "unix:%s/in.sock" % os.getcwd(), "--grace", "20s",
+             "--config", "nodes.json", "--probe", "0") as lmc:
+        w = lmc.wire().send("GET /api/nodes HTTP/1.1\r\nHost: a\r\n\r\n")
+        w.more()        # more than the socket takes is waiting by now
+        lmc.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        a = w.answer()
+        same((a.status, a.whole, len(a.json()["nodes"][0]["children"])), (200, True, 2000))
+        check(len(a.body) > 900000, len(a.body))
+        same(lmc.process.wait(10), 0)
 
 
 def test_grace():
