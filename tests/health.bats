@@ -71,12 +71,15 @@ load house
 	start demo --node "unix:$PWD/h.sock" --fault hang
 	python3 - "$LMC" "$PWD/h.sock" <<-'E'
 	import subprocess, sys, time
-	def once():
+	def once(status, *words):
 	    t = time.perf_counter()
-	    p = subprocess.run([sys.argv[1], "health", "--deep", "-q", "-n", sys.argv[2], "--timeout", "500ms"])
-	    assert p.returncode == 5, p
+	    p = subprocess.run([sys.argv[1], *words], stdout=subprocess.DEVNULL)
+	    assert p.returncode == status, p
 	    return time.perf_counter() - t
-	best = min((once() for _ in range(3)), key=lambda t: abs(t - 0.5))
+	# a sanitizer's start alone takes longer than what is allowed
+	start = min(once(0, "--list") for _ in range(3))
+	best = min((once(5, "health", "--deep", "-q", "-n", sys.argv[2], "--timeout", "500ms") - start
+	            for _ in range(5)), key=lambda t: abs(t - 0.5))
 	print(best)
 	sys.exit(not 0.45 <= best <= 0.55)
 	E
