@@ -311,7 +311,8 @@ stored_all() {
 	began=${EPOCHREALTIME/./}
 	merged -H 'X-Prometheus-Scrape-Timeout-Seconds: 5'
 	echo "took $((${EPOCHREALTIME/./} - began)) us, $(grep VmHWM "/proc/$pid/status")"
-	[ $((${EPOCHREALTIME/./} - began)) -lt 6500000 ]
+	# whole, and before the scraper gives up; a sanitizer may be late
+	[ $((${EPOCHREALTIME/./} - began)) -lt 5000000 ] || [[ $LMC == */check/* ]]
 	[ "$(grep -c '^lmc_node_up{.*} 1$' m.prom)" = 900 ]
 	[ "$(grep -c '^lmc_node_up{.*} 0$' m.prom)" = 100 ]
 	python3 "$HERE/prom.py" balance m.prom

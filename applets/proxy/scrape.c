@@ -15,6 +15,8 @@
 enum {
 	FRESH_MS     = 1000,	/* a fan-out that began longer ago is not joined */
 	LATE_MS      = 20,	/* nodes are given up before those who wait */
+	PER_MS       = 50 << 10,	/* bytes merged and sent, on a busy machine */
+	FREE_BYTES   = 4 << 20,	/* the scraper's margin is enough for these */
 	HELD_MAX     = 512 << 20,	/* bytes of answers held, in all */
 	SHARE_MIN    = 1 << 20,	/* a node's part of them, at least */
 	WAITERS_MAX  = 64,	/* scrapes under way */
@@ -179,6 +181,21 @@ static void take_over(struct said *s, struct fetch *fetch)
 	}
 }
 
+/* What is there must still be merged and sent before the scraper's deadline:
+ * the more it is, the sooner the rest is given up. Never before half time. */
+static int64_t due(const struct waiter *w)
+{
+	size_t more = w->of->bytes < FREE_BYTES ? 0 : w->of->bytes - FREE_BYTES;
+	int64_t early = (int64_t)(more / PER_MS), most = w->deadline / 2;
+
+	return w->began + w->deadline + LATE_MS - (early < most ? early : most);
+}
+
+static int arm(struct waiter *w)
+{
+	return timer_set(&w->timer, due(w), too_late);
+}
+
 static void node_said(struct fetch *fetch)
 {
 	struct said *s = fetch->ctx;
@@ -187,8 +204,12 @@ static void node_said(struct fetch *fetch)
 	s->fetch = NULL;
 	s->us = fetch->us;
 	take_over(s, fetch);
+	f->bytes += s->body.len;
 	if (--f->left == 0)
 		fanout_over(f);
+	else if (f->bytes > FREE_BYTES)
+		for (struct waiter *w = f->waiters; w; w = w->next)
+			arm(w);
 }
 
 static int name_node(struct said *s, const struct leaf *l, struct buf *target)
@@ -280,9 +301,11 @@ static void wait_for(struct waiter *w, struct fanout *f, int64_t deadline)
 	f->waiters = w;
 	w->x->data = w;
 	w->x->on_abort = scraper_gone;
+	w->began = loop_now();
+	w->deadline = deadline;
 	if (f->left == 0)
 		fanout_over(f);
-	else if (timer_set(&w->timer, loop_now() + deadline + LATE_MS, too_late) < 0)
+	else if (arm(w) < 0)
 		too_late(&w->timer);
 }
 

@@ -33,6 +33,7 @@ struct said {
 struct fanout {
 	struct said   *said;
 	int            n, left, refs;
+	size_t         bytes;		/* of what was said so far */
 	int64_t        began, until;	/* ms */
 	struct waiter *waiters;
 	bool           whole;		/* all nodes: others may join */
@@ -44,6 +45,7 @@ struct waiter {
 	struct fanout   *of;
 	struct waiter   *next;
 	struct timer     timer;		/* its own deadline */
+	int64_t          began, deadline;	/* ms; ms from then */
 	struct task      task;
 	/* the question */
 	struct expo_opts opts;
