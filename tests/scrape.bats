@@ -76,7 +76,7 @@ stored_all() {
 
 	scraped=$(query 'scrape_samples_scraped{job="lmc"}')
 	[ "$scraped" != none ] || return
-	[ "$scraped" -gt 30000 ] || return
+	[ "$scraped" -gt 10000 ] || return
 	[ "$(query 'scrape_samples_post_metric_relabeling{job="lmc"}')" = "$scraped" ] || return
 	stored=$(query "count({job=\"lmc\",__name__!~\"up|scrape_.*\"})")
 	echo "scraped $scraped, stored $stored"
