@@ -38,7 +38,7 @@ static void unknown(const struct endpoint *rows, const char *word)
 	const char *best;
 	int i;
 
-	for (i = 0; rows[i].ways && i < VERBS; i++) {
+	for (i = 0; i < VERBS && rows[i].ways; i++) {
 		verbs[i] = rows[i].verb;
 		buf_printf(&all, "%s%s", i ? ", " : "", rows[i].verb);
 	}

@@ -130,6 +130,7 @@ static int apply_note(struct job *j, struct child_spec *c)
 	c->uid = (uid_t)-1;
 	if (!*n->user)
 		return 0;
+	/* cppcheck-suppress getpwnamCalled ; there is one thread */
 	pw = getpwnam(n->user);
 	if (!pw) {
 		job_tell(j, "its lmc: line: user=%s: no such user", n->user);

@@ -20,7 +20,7 @@ static void word(struct buf *out, const char *s, size_t max)
 
 	if (!*s)
 		buf_putc(out, '-');
-	for (i = 0; s[i] && i < max; i++)
+	for (i = 0; i < max && s[i]; i++)
 		buf_putc(out, s[i] > ' ' && s[i] < 0x7f ? s[i] : '_');
 	buf_putc(out, ' ');
 }
