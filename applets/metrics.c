@@ -149,9 +149,8 @@ static void take_lock(void)
 	fd = open(o.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
 		die(EXIT_SYS, "unable to open %s:", o.lock);
-	/* held until the process ends */
-	/* cppcheck-suppress resourceLeak */
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		/* cppcheck-suppress resourceLeak ; held until the end */
 		return;
 	if (errno == EWOULDBLOCK)
 		die(EXIT_NO, "%s is locked: another one is at work", o.lock);
