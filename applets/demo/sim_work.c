@@ -251,7 +251,7 @@ static void draw(struct work *w, struct request *q)
 		dice[k] = work_dice(w->seed, w->i, (uint64_t)k);
 	if (dice[0] < 0.15)
 		open_conversation(w, q->times);
-	rank = (uint32_t)(POPULAR * dice[1] * dice[1] * (0.8 + 0.2 * dice[1]));
+	rank = (uint32_t)(POPULAR * pow(dice[1], 2.2));
 	q->d = (uint16_t)((w->head - rank) % DOCS);
 	doc = &w->doc[q->d];
 	q->size = (uint16_t)(doc->size ? doc->size + dice[2] * 4 : 1 + dice[2] * 12);
@@ -415,17 +415,10 @@ static void write_statistics(struct work *w, const struct rules *r)
 		w->count[lost ? C_remote_ping_errors : C_remote_ping_successes]++;
 }
 
-/* A wave of period 1 out of two parabolas: sin() would be 9 kB of the binary. */
-static double wave(double x)
-{
-	x -= (double)(int64_t)x;
-	return x < 0.5 ? 16 * x * (0.5 - x) : -16 * (x - 0.5) * (1 - x);
-}
-
 /* Slow waves, so that a chart of ten minutes has a shape. */
 static double rate_at(const struct work *w, double t)
 {
-	return w->rate * (1 + 0.5 * wave(t / 600) + 0.2 * wave(t / 97));
+	return w->rate * (1 + 0.5 * sin(t * 2 * M_PI / 600) + 0.2 * sin(t * 2 * M_PI / 97));
 }
 
 void work_until(struct work *w, const struct rules *r, double wall)
