@@ -30,7 +30,7 @@ static const struct opt opts[] = {
 	STR('t', "to", "ADDR", &o.to, "receiver: tcp://HOST[:514], udp://HOST[:514], "
 	    "unix:/dev/log, or http://HOST:3100/loki/api/v1/push"),
 	STR('s', "state", "DIR", &o.state, "keeps what is not sent yet, and how far files were read"),
-	LIST('l', "label", "KEY=VALUE", &o.labels, "Loki: a label for every line"),
+	LIST('l', "label", "KEY=VALUE", &o.labels, "a label for every line, for Loki"),
 	FLAG(0, "from-end", &o.from_end, "of a file never seen before, only what is new"),
 	FLAG(0, "until-sent", &o.until_sent, "end when everything that is there now is sent"),
 	SIZE(0, "spool-max", "BYTES", &o.spool_max, 1 << 20, INT64_MAX,
