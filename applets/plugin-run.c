@@ -614,7 +614,7 @@ const struct applet plugin_run_applet = {
 	.args  = "[LOCATION...] [-- COMMAND ARG...]",
 	.examples = "lmc plugin-run --list --role worker --worker-id 0 /etc/lmcache/plugins\n"
 		    "  what would run in worker 0, and why the rest would not\n"
-		    "lmc plugin-run --wait-for 127.0.0.1:6999 /etc/lmcache/plugins -- vllm serve MODEL\n"
+		    "lmc plugin-run --wait-for 127.0.0.1:6999 /etc/lmcache/plugins -- vllm serve M\n"
 		    "  the plugins beside vLLM, started when its API answers\n"
 		    "lmc plugin-run --status unix:/run/lmc-plugins --ps\n"
 		    "  what a plugin-run that was started with this --status is doing\n",
