@@ -203,7 +203,7 @@ static int cache_run(int argc, char **argv)
 
 const struct applet cache_applet = {
 	.name  = "cache",
-	.brief = "the cache of nodes: clear, checksums, freeze, hot cache, mock traffic",
+	.brief = "the cache of nodes: clear, checksums, freeze, mock traffic",
 	.about =
 		"Each word is one thing to see or to do; none means freeze.\n"
 		" freeze [on|off]      no new entries; without a word: is it?\n"

@@ -46,7 +46,7 @@ static int lookup_run(int argc, char **argv)
 
 const struct applet lookup_applet = {
 	.name  = "lookup",
-	.brief = "the lookup client or server of nodes: info, create, recreate, close",
+	.brief = "the lookup client or server of nodes: info, create, close",
 	.about = "A scheduler has a lookup client, a worker a lookup server.",
 	.args  = "[info|create|recreate|close]",
 	.examples = "lmc lookup\n  what each node has\n"
