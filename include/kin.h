@@ -22,13 +22,15 @@ struct kin {
 	long  job;		/* from KIN_MARK with our pid, -1: none of ours */
 	uint64_t cpu_ticks;	/* user and system */
 	uint64_t rss_pages;
+	uint64_t start;		/* ticks after boot: tells a reused pid */
 };
 
 /* All descendants of this process, malloc'd, in order of pid; how many, or -1
  * with errno. marks: read .job too. */
 int  kin_list(struct kin **out, bool marks);
 
-/* SIGKILL for every descendant until there is none, at most ms long. Reaps;
+/* SIGKILL for every descendant until there is none, at most ms long; children
+ * from before kin_guard() and what is below them are let be. Reaps;
  * on_reap (or NULL) hears of each. True when none is left. */
 bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status));
 

@@ -30,7 +30,9 @@ void lines_init(struct lines *l);
 int  lines_open(struct lines *l, int fd, struct sink *s, const char *name, enum stream st);
 /* Takes what is there without waiting, then closes. */
 void lines_close(struct lines *l);
-/* The same, and l may go. */
+/* Before the end: takes what is there at the pace of the sink, until then. */
+void lines_drain(struct lines *l, int64_t end_ms);	/* clock_ms() scale */
+/* As lines_close(), and l may go. */
 void lines_free(struct lines *l);
 /* For sink.on_room. */
 void lines_go_on(struct sink *s);

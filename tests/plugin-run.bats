@@ -207,6 +207,16 @@ tagged_at_least() {
 	tagged_is 0
 }
 
+@test "children from before it began are let be: exec keeps them" {
+	plugin p/x.sh '(setsid sleep 1000 &)'
+	plugin start.sh 'sleep 3 & echo $! >before' "exec $LMC plugin-run --until-done p"
+	TAG=$BATS_TEST_TMPDIR run timeout 20 bash start.sh
+	[ "$status" = 0 ]
+	kill -0 "$(cat before)"
+	kill "$(cat before)"
+	wait_until 5 tagged_is 0
+}
+
 @test "--watch-pid ends with the process named" {
 	plugin p/x.sh 'echo up; exec sleep 1000'
 	sleep 1000 &
@@ -245,7 +255,7 @@ tagged_at_least() {
 	wait_until 10 log_has "given up"
 	# only the last run's remains are there still, and end with us
 	wait_until 5 tagged_is 1
-	[ "$(ls | grep -c '^ran')" = 4 ]
+	[ "$(find . -maxdepth 1 -name 'ran*' | wc -l)" = 4 ]
 	stop "$pid"
 	tagged_is 0
 }
@@ -319,7 +329,7 @@ assert ["a\\xff" + "b\\x1b[2Jc\\xc2\\x9bd gr\u00fcn", "after"] == [r["line"] for
 	"$LMC" plugin-run p 2>&8 &
 	started+=("$!")
 	pid=$!
-	wait_until 30 test -e done
+	wait_until 30 test -e "done"
 	# now it is read again, and the count is told
 	timeout 20 grep -m 1 'lines of its output were dropped' <pipe >told
 	exec 8>&-
@@ -330,10 +340,12 @@ assert ["a\\xff" + "b\\x1b[2Jc\\xc2\\x9bd gr\u00fcn", "after"] == [r["line"] for
 	plugin p/x.sh '# lmc: restart=never' 'yes some line of text | head -n 100000; echo the end'
 	"$LMC" plugin-run --until-done p 2> >(exec python3 -c '
 import os, time
-with open("got", "wb") as f:
-    while (b := os.read(0, 65536)):
-        f.write(b)
-        time.sleep(0.02)')
+f = open("got", "wb", 0)
+last = b""
+while b"the end" not in last and (b := os.read(0, 65536)):
+    last = last[-100:] + b
+    f.write(b)
+    time.sleep(0.02)')
 	wait_until 30 grep -q "the end" got
 	[ "$(grep -c "some line of text" got)" = 100000 ]
 }

@@ -56,8 +56,10 @@ static bool read_stat(pid_t pid, struct kin *k)
 		strtol(p, &p, 10);
 	user = strtoull(p, &p, 10);
 	sys = strtoull(p, &p, 10);
-	for (i = 16; i < 24; i++)
+	for (i = 16; i < 22; i++)
 		strtoull(p, &p, 10);
+	k->start = strtoull(p, &p, 10);
+	strtoull(p, &p, 10);
 	rss = strtoull(p, &p, 10);
 	k->cpu_ticks = user + sys;
 	k->rss_pages = rss;
@@ -162,15 +164,61 @@ int kin_list(struct kin **out, bool marks)
 	return kept;
 }
 
-static void kill_round(void)
+/* Children we had before we began: exec keeps them, and a shell that runs us
+ * in "lmc ... 2> >(logger)" leaves us the logger. They are nothing of ours. */
+static struct kin *inherited;
+static int inherited_n;
+
+static bool is_inherited(const struct kin *k)
+{
+	int i;
+
+	for (i = 0; i < inherited_n; i++)
+		if (inherited[i].pid == k->pid && inherited[i].start == k->start)
+			return true;
+	return false;
+}
+
+/* An inherited process, or below one. */
+static bool foreign(const struct kin *v, int n, const struct kin *k)
+{
+	int hops;
+
+	for (hops = 0; k && hops < n; hops++) {
+		struct kin up = { .pid = k->parent };
+
+		if (is_inherited(k))
+			return true;
+		k = bsearch(&up, v, (size_t)n, sizeof *v, by_pid);
+	}
+	return false;
+}
+
+static void note_inherited(void)
+{
+	siginfo_t info;
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
+		return;
+	inherited_n = kin_list(&inherited, false);
+	if (inherited_n < 0)
+		inherited_n = 0;
+}
+
+/* How many were alive. */
+static int kill_round(void)
 {
 	struct kin *v;
-	int n = kin_list(&v, false), i;
+	int n = kin_list(&v, false), i, alive = 0;
 
-	for (i = 0; i < n; i++)
-		if (v[i].state != 'Z')
-			kill(v[i].pid, SIGKILL);
+	for (i = 0; i < n; i++) {
+		if (v[i].state == 'Z' || (inherited_n && foreign(v, n, &v[i])))
+			continue;
+		kill(v[i].pid, SIGKILL);
+		alive++;
+	}
 	free(v);
+	return n < 0 ? 1 : alive;
 }
 
 bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status))
@@ -186,9 +234,10 @@ bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status))
 				on_reap(pid, status);
 		if (pid < 0 && errno == ECHILD)
 			return true;
+		if (kill_round() == 0 && inherited_n)
+			return true;
 		if (clock_ms() >= end)
 			return false;
-		kill_round();
 		nanosleep(&nap, NULL);
 	}
 }
@@ -261,6 +310,7 @@ int kin_guard(int *fd, void (*before_exit)(void))
 	sigset_t set;
 
 	*fd = -1;
+	note_inherited();
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1L) < 0)
 		return -1;
 	if (getpid() == 1)
@@ -276,6 +326,7 @@ int kin_guard(int *fd, void (*before_exit)(void))
 		close_all_but(alive[1]);
 		guard(&set, before_exit);
 	}
+	inherited_n = 0;	/* they are the guardian's */
 	close(alive[1]);
 	setpgid(0, 0);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1L) < 0)

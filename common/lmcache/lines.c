@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "lines.h"
 
 enum {
@@ -207,6 +208,23 @@ void lines_close(struct lines *l)
 		take(l, (size_t)n);
 	}
 	end(l);
+}
+
+void lines_drain(struct lines *l, int64_t end_ms)
+{
+	int64_t left;
+	ssize_t n;
+
+	while (l->watch.fd >= 0 && (left = end_ms - clock_ms()) > 0) {
+		if (l->sink->queue.len > SINK_QUEUE / 2)
+			sink_drain(l->sink, left);
+		if (l->sink->queue.len > SINK_QUEUE / 2)
+			return;
+		n = read(l->watch.fd, chunk, CHUNK);
+		if (n <= 0)
+			return;
+		take(l, (size_t)n);
+	}
 }
 
 void lines_init(struct lines *l)

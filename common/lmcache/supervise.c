@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "clock.h"
 #include "die.h"
 #include "kin.h"
 #include "supervise.h"
@@ -455,6 +456,18 @@ static int start_main(void)
 	return 0;
 }
 
+/* What the plugins wrote last may still stand in their pipes. */
+static void last_lines(void)
+{
+	int64_t end = clock_ms() + DRAIN_MS;
+	struct job *j;
+
+	for (j = jobs; j; j = j->next) {
+		lines_drain(&j->out, end);
+		lines_drain(&j->err, end);
+	}
+}
+
 int supervise_run(void)
 {
 	if (supervise.main_argv && start_main() < 0)
@@ -468,6 +481,7 @@ int supervise_run(void)
 	loop_run();
 	if (!kin_kill_all(LAST_MS, NULL))
 		job_tell(NULL, "some processes could not be ended");
+	last_lines();
 	while (jobs)
 		forget(jobs);
 	sink_drain(job_house.sink, DRAIN_MS);
