@@ -324,7 +324,7 @@ stored_all() {
 	local i
 
 	mkdir many
-	launch python3 "$HERE/many.py" --ready-fd 9 --count 64 "$PWD/many"
+	launch python3 "$HERE/many.py" --ready-fd 9 --count 1000 "$PWD/many"
 	cp many/nodes.json .
 	frontend
 	for i in {1..10}; do
@@ -339,13 +339,14 @@ stored_all() {
 	s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	n = 0
 	while True:
-	    part = s.recv(20000)
+	    part = s.recv(50000)
 	    if not part:
 	        break
 	    n += len(part)
 	    tail = part[-5:]
 	    time.sleep(0.001)
-	assert n > 1000000 and tail.endswith(b"0\r\n\r\n"), (n, tail)
+	# more than one connection may hold: what waits was sent piece by piece
+	assert n > 17 << 20 and tail.endswith(b"0\r\n\r\n"), (n, tail)
 	P
 	merged
 	python3 "$HERE/prom.py" balance m.prom
