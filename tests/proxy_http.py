@@ -561,7 +561,8 @@ def test_hop_by_hop_answer():
 
 def test_node_may_not_say():
     """What would act on the frontend's origin in a browser (threats.md T7)."""
-    names = ("Set-Cookie", "Refresh", "Link", "Content-Security-Policy",
+    names = ("Strict-Transport-Security", "Clear-Site-Data", "Alt-Svc", "Report-To",
+             "Service-Worker-Allowed", "Set-Cookie", "Refresh", "Link", "Content-Security-Policy",
              "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
              "Access-Control-Allow-Methods", "Access-Control-Allow-Headers",
              "Access-Control-Expose-Headers", "Access-Control-Max-Age")

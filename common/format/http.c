@@ -74,6 +74,7 @@ static const struct {
 } known[] = {
 	K("TE", F_TE),
 	K("Via", F_VIA),
+	K("NEL", F_KEPT_BACK),
 	K("Host", F_HOST),
 	K("Date", F_DATE),
 	K("Link", F_LINK),
@@ -85,11 +86,14 @@ static const struct {
 	K("Trailer", F_TRAILER),
 	K("Upgrade", F_UPGRADE),
 	K("Refresh", F_REFRESH),
+	K("Alt-Svc", F_KEPT_BACK),
 	K("Forwarded", F_FORWARDED),
+	K("Report-To", F_KEPT_BACK),
 	K("Connection", F_CONNECTION),
 	K("Keep-Alive", F_KEEP_ALIVE),
 	K("Set-Cookie", F_SET_COOKIE),
 	K("X-Lmc-Hops", F_HOPS),
+	K("Set-Cookie2", F_KEPT_BACK),
 	K("Content-Type", F_CONTENT_TYPE),
 	K("Authorization", F_AUTHORIZATION),
 	K("If-None-Match", F_IF_NONE_MATCH),
@@ -97,24 +101,30 @@ static const struct {
 	K("Sec-Fetch-Site", F_SEC_FETCH_SITE),
 	K("Accept-Encoding", F_ACCEPT_ENCODING),
 	K("X-Forwarded-For", F_X_FORWARDED_FOR),
+	K("Clear-Site-Data", F_KEPT_BACK),
 	K("Proxy-Connection", F_PROXY_CONNECTION),
 	K("X-Forwarded-Host", F_X_FORWARDED_HOST),
 	K("Transfer-Encoding", F_TRANSFER_ENCODING),
 	K("X-Forwarded-Proto", F_X_FORWARDED_PROTO),
 	K("Proxy-Authenticate", F_PROXY_AUTHENTICATE),
 	K("Proxy-Authorization", F_PROXY_AUTHORIZATION),
+	K("Reporting-Endpoints", F_KEPT_BACK),
 	K("Access-Control-Max-Age", F_CORS),
+	K("Service-Worker-Allowed", F_KEPT_BACK),
 	K("Content-Security-Policy", F_CSP),
+	K("Strict-Transport-Security", F_KEPT_BACK),
 	K("Access-Control-Allow-Origin", F_CORS),
 	K("Access-Control-Allow-Headers", F_CORS),
 	K("Access-Control-Allow-Methods", F_CORS),
 	K("Access-Control-Expose-Headers", F_CORS),
 	K("Access-Control-Allow-Credentials", F_CORS),
 	K("X-Prometheus-Scrape-Timeout-Seconds", F_SCRAPE_TIMEOUT),
+	K("Content-Security-Policy-Report-Only", F_CSP),
+	K("Access-Control-Allow-Private-Network", F_CORS),
 };
 #undef K
 
-enum { KNOWN = sizeof known / sizeof *known, LONGEST = 35 };
+enum { KNOWN = sizeof known / sizeof *known, LONGEST = 36 };
 
 static enum http_field_id field_id(struct span name)
 {

@@ -166,6 +166,7 @@ static bool kept_back(const struct http_head *h, const struct http_field *f)
 {
 	switch (f->id) {
 	case F_SET_COOKIE: case F_REFRESH: case F_LINK: case F_CSP: case F_CORS:
+	case F_KEPT_BACK:
 		return true;
 	case F_CONTENT_LENGTH:
 		return h->status < 200 || h->status == 204;
