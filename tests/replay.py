@@ -115,6 +115,10 @@ class Server:
 
     def close(self):
         self.over.set()
+        # The thread must be out of accept() before the descriptor's number is
+        # given to the next server: it would answer there with our answers.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.listener.close()
         for conn in self.open:
             try:
