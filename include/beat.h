@@ -21,6 +21,7 @@
 enum {
 	BEATS_MAX   = 32,		/* registries of one program */
 	BEAT_ANSWER = 64 << 10,		/* bytes of a registry's answer */
+	BEAT_URL    = 8 << 10,		/* of a registry's URL */
 	BEAT_TARGET = 16 << 10,		/* of a request's path and query */
 	BEAT_BODY   = 16 << 10,		/* of a request's body */
 	BEAT_ID     = 255,		/* of the name a registry gives us */

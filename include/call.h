@@ -75,8 +75,13 @@ int  call_resolve(struct call_nodes *out, bool changes, struct call_error *e);
 /* All nodes of the list, whatever -n says. */
 int  call_known(struct call_nodes *out, struct call_error *e);
 
+void call_nodes_free(struct call_nodes *ns);	/* of call_known() */
+
 /* Reads --token-file, unless that was done: 0, or -1 with *e. */
 int  call_read_token(struct call_error *e);
+/* The header line "Authorization: Bearer ..." with the token of a file,
+ * malloc'd; NULL with *e. */
+char *call_bearer(const char *path, struct call_error *e);
 
 /* One way to ask for something. A row without a path ends the list. */
 struct way {
@@ -131,6 +136,9 @@ void call_start(struct call *c);
 /* Runs what was started: 0, or 1 after ms or a signal (-1: no limit). */
 int  call_run(int64_t ms);
 int  call_left(void);
+/* What calls go by, for other requests that wait beside them: call_run() runs
+ * those too. */
+struct client *call_client(void);
 /* Frees what came; the struct may be used again. */
 void call_free(struct call *c);
 /* For an applet that finds more to say against an answer than HTTP does. */

@@ -14,7 +14,7 @@ enum { OUT_MAX = 4 << 20, BODY_MAX = 1 << 20 };
 
 static const char type[] = "application/json";
 
-static void send_buf(struct exchange *x, struct buf *b)
+void api_send(struct exchange *x, struct buf *b)
 {
 	if (b->bad)
 		reply_detail(x, 503, "the answer is too large");
@@ -23,12 +23,12 @@ static void send_buf(struct exchange *x, struct buf *b)
 	buf_free(b);
 }
 
-static void say(struct exchange *x, const char *what)
+void api_say(struct exchange *x, const char *what)
 {
 	struct buf b = BUF(256);
 
 	buf_printf(&b, "{\"status\":\"success\",\"message\":\"%s\"}", what);
-	send_buf(x, &b);
+	api_send(x, &b);
 }
 
 static void put_port(struct buf *b, const struct node *nd)
@@ -116,7 +116,7 @@ void api_nodes_get(struct exchange *x)
 		buf_puts(&b, "}");
 	}
 	buf_puts(&b, "]}");
-	send_buf(x, &b);
+	api_send(x, &b);
 }
 
 void api_proxies_get(struct exchange *x)
@@ -131,7 +131,7 @@ void api_proxies_get(struct exchange *x)
 		buf_puts(&b, "}");
 	}
 	buf_puts(&b, "]}");
-	send_buf(x, &b);
+	api_send(x, &b);
 }
 
 /* The frontend named by segment 2, or NULL and answered. */
@@ -164,7 +164,7 @@ void api_proxy_nodes_get(struct exchange *x)
 		buf_puts(&b, "}");
 	}
 	buf_puts(&b, "]}");
-	send_buf(x, &b);
+	api_send(x, &b);
 }
 
 /* What we know is current for our own nodes; those of another frontend are
@@ -179,13 +179,12 @@ void api_proxy_refresh(struct exchange *x)
 	buf_puts(&b, "{\"status\":\"success\",\"nodes\":");
 	put_children(&b, p->self.name);
 	buf_puts(&b, "}");
-	send_buf(x, &b);
+	api_send(x, &b);
 }
 
 /* ---- changes ---- */
 
-/* Parses the body; answers 400 and returns -1 when it is no JSON object. */
-static int body_json(struct exchange *x, struct json *j, const char *p, size_t n)
+int api_json(struct exchange *x, struct json *j, const char *p, size_t n)
 {
 	struct json_error e;
 
@@ -214,7 +213,7 @@ static void outcome(struct exchange *x, int rc, int status, const char *why,
 		return;
 	}
 	audit(x, done, name);
-	say(x, done);
+	api_say(x, done);
 }
 
 static void add_node_to(struct exchange *x, const char *proxy, const char *done,
@@ -227,7 +226,7 @@ static void add_node_to(struct exchange *x, const char *proxy, const char *done,
 	char *name;
 	int status = 0, rc;
 
-	if (body_json(x, &j, p, n) < 0)
+	if (api_json(x, &j, p, n) < 0)
 		return;
 	if (node_parse(&nd, &j, 0, &e) < 0) {
 		json_free(&j);
@@ -249,20 +248,19 @@ static void post_node(struct exchange *x, char *p, size_t n)
 	add_node_to(x, NULL, "Node added", p, n);
 }
 
-/* A body is needed: without one and without a length it is 411. */
-static void take_body(struct exchange *x,
-		      void (*on_body)(struct exchange *, char *, size_t))
+void api_body(struct exchange *x, size_t max,
+	      void (*on_body)(struct exchange *, char *, size_t))
 {
 	if (x->req->body == BODY_NONE) {
 		reply_detail(x, 411, "a JSON body is needed");
 		return;
 	}
-	exchange_body(x, BODY_MAX, on_body);
+	exchange_body(x, max, on_body);
 }
 
 void api_nodes_post(struct exchange *x)
 {
-	take_body(x, post_node);
+	api_body(x, BODY_MAX, post_node);
 }
 
 static void post_proxy_node(struct exchange *x, char *p, size_t n)
@@ -309,7 +307,7 @@ static int keep_name(struct exchange *x, int segment)
 void api_proxy_nodes_post(struct exchange *x)
 {
 	if (named_proxy(x) && keep_name(x, 2) == 0)
-		take_body(x, post_proxy_node);
+		api_body(x, BODY_MAX, post_proxy_node);
 }
 
 static void post_proxy(struct exchange *x, char *p, size_t n)
@@ -321,7 +319,7 @@ static void post_proxy(struct exchange *x, char *p, size_t n)
 	char *name;
 	int status = 0, rc;
 
-	if (body_json(x, &j, p, n) < 0)
+	if (api_json(x, &j, p, n) < 0)
 		return;
 	rc = proxy_parse(&made, &j, 0, &e);
 	json_free(&j);
@@ -338,7 +336,7 @@ static void post_proxy(struct exchange *x, char *p, size_t n)
 
 void api_proxies_post(struct exchange *x)
 {
-	take_body(x, post_proxy);
+	api_body(x, BODY_MAX, post_proxy);
 }
 
 static void put_node(struct exchange *x, char *p, size_t n)
@@ -352,7 +350,7 @@ static void put_node(struct exchange *x, char *p, size_t n)
 
 	x->data = NULL;
 	x->on_abort = NULL;
-	if (body_json(x, &j, p, n) < 0) {
+	if (api_json(x, &j, p, n) < 0) {
 		free(name);
 		return;
 	}
@@ -371,7 +369,7 @@ static void put_node(struct exchange *x, char *p, size_t n)
 void api_node_put(struct exchange *x)
 {
 	if (keep_name(x, 2) == 0)
-		take_body(x, put_node);
+		api_body(x, BODY_MAX, put_node);
 }
 
 void api_node_delete(struct exchange *x)

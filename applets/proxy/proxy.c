@@ -10,6 +10,7 @@
 
 #include "applet.h"
 #include "die.h"
+#include "helper.h"
 #include "label.h"
 #include "log.h"
 #include "proxy.h"
@@ -27,10 +28,11 @@ static struct {
 	struct relay_limits relay;
 	struct scrape_conf scrape;
 	struct sd_conf sd;
+	struct heartbeat_conf heartbeat;
 } o = {
 	.host = "127.0.0.1", .port = 8000, .log_level = "warning",
 	.log = "text", .ready_fd = -1, .access_log = "off", .probe = 10000,
-	.scrape = { .node_label = "node" },
+	.scrape = { .node_label = "node" }, .heartbeat = { .interval = 30000 },
 	.limits = LIMITS_DEFAULT, .relay = RELAY_LIMITS_DEFAULT,
 };
 
@@ -88,6 +90,15 @@ static const struct opt opts[] = {
 	    "keep the list of /sd/prometheus in this file, for file_sd_configs"),
 	STR(0, "sd-target", "HOST:PORT", &o.sd.target,
 	    "where Prometheus reaches this frontend, when not as it asked"),
+	HEAD("Heartbeat"),
+	LIST(0, "heartbeat-url", "URL", &o.heartbeat.urls,
+	     "announce this frontend to this registry"),
+	TIME(0, "heartbeat-initial-delay", "TIME", &o.heartbeat.delay, 0, 86400000,
+	     "before the first time"),
+	TIME(0, "heartbeat-interval", "TIME", &o.heartbeat.interval, 100, 86400000,
+	     "between two times"),
+	STR(0, "report-host", "HOST", &o.heartbeat.report_host,
+	    "as this name or address; else the one listened on, or guessed"),
 	HEAD("Log"),
 	STR(0, "log-level", "critical|error|warning|warn|info|debug|trace",
 	    &o.log_level, "what to write to stderr"),
@@ -226,13 +237,14 @@ static void raise_nofile(void)
 static void drained(struct server *s)
 {
 	(void)s;
-	loop_stop();
+	helpers_wait(loop_stop);
 }
 
 static void on_term(int signo)
 {
 	log_event(LOG_INFO, "ending", "signal", strsignal(signo), NULL);
 	replace_ending();
+	helpers_stop(false);
 	for (int i = 0; i < listeners_n; i++)
 		server_unlisten(&listeners[i]);
 	server_drain(&server);
@@ -241,6 +253,7 @@ static void on_term(int signo)
 /* The new process serves: its sockets stay, path and all. */
 static void replaced(void)
 {
+	helpers_stop(true);
 	for (int i = 0; i < listeners_n; i++) {
 		listeners[i].addr.kind = ADDR_NONE;
 		server_unlisten(&listeners[i]);
@@ -332,8 +345,11 @@ static int proxy_run(int argc, char **argv)
 		die(EXIT_SYS, "unable to catch signals:");
 	start_metrics();
 	health_start(o.probe);
+	o.heartbeat.log_level = o.log_level;
+	heartbeat_init(&o.heartbeat, listeners, listeners_n);
 	tell_addresses();
 	replace_ready();
+	heartbeat_start();
 	loop_run();
 	return EXIT_OK;
 }

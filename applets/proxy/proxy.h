@@ -137,6 +137,33 @@ bool replace_replacing(void);	/* we are the new process */
 void replace_ending(void);
 void replace_reloading(bool begins);
 
+/* ---- heartbeat.c: announced to registries ---- */
+
+struct heartbeat_conf {
+	struct strs urls;
+	int64_t     delay, interval;	/* ms */
+	const char *report_host;	/* or NULL */
+	const char *log_level;		/* the helper's */
+};
+/* Dies when a URL is no good. l: where we listen, the first is asked by the
+ * helper. */
+void heartbeat_init(const struct heartbeat_conf *c, const struct listener *l, int n);
+void heartbeat_start(void);	/* if there is a URL */
+void heartbeat_get(struct exchange *x);
+void heartbeat_start_post(struct exchange *x);
+void heartbeat_stop_post(struct exchange *x);
+
+/* ---- api.c for other handlers ---- */
+
+void api_send(struct exchange *x, struct buf *b);	/* 200, JSON; frees b */
+/* {"status":"success","message":what} */
+void api_say(struct exchange *x, const char *what);
+/* A body is needed: without one and without a length it is 411. */
+void api_body(struct exchange *x, size_t max,
+	      void (*on_body)(struct exchange *, char *, size_t));
+/* Parses a body; answers 400 and returns -1 when it is no JSON object. */
+int  api_json(struct exchange *x, struct json *j, const char *p, size_t n);
+
 /* ---- handlers ---- */
 
 void forward_proxy2(struct exchange *x);

@@ -81,10 +81,10 @@ static void fill_pace(struct beat_pace *p, const struct beat_kind *k)
 {
 	int64_t most;
 
-	if (!p->interval)
-		p->interval = k->interval;
 	if (!p->ttl)
 		p->ttl = k->ttl;
+	if (!p->interval)
+		p->interval = p->ttl && p->ttl / 3 < k->interval ? p->ttl / 3 : k->interval;
 	most = p->ttl ? (p->ttl - p->interval) / 2 : p->interval;
 	if (p->timeout > most)
 		p->timeout = most;
@@ -110,10 +110,16 @@ static const struct beat_kind *find(const char *name, const char *spec)
 int beat_open(struct beat *b, const char *kind, const char *spec)
 {
 	const char *no;
+	size_t n;
 
 	b->spec = spec;
 	b->why[0] = '\0';
 	b->kind = find(kind, spec);
+	for (n = 0; spec[n] > ' ' && spec[n] < 0x7f; n++)
+		;
+	if (spec[n] || n > BEAT_URL)
+		return wrong(b, n > BEAT_URL ? "it is too long" :
+			     "what is not printable ASCII must be percent-encoded");
 	if (!b->kind)
 		return wrong(b, "not a registry's URL");
 	b->target = (struct buf)BUF(BEAT_TARGET);

@@ -393,13 +393,18 @@ static void on_done(struct client_req *r)
 	c->done(c);
 }
 
+struct client *call_client(void)
+{
+	if (!client)
+		client = client_new((int)call_o.parallel);
+	if (!client)
+		die(EXIT_SYS, "out of memory");
+	return client;
+}
+
 void call_start(struct call *c)
 {
-	if (!client) {
-		client = client_new((int)call_o.parallel);
-		if (!client)
-			die(EXIT_SYS, "out of memory");
-	}
+	call_client();
 	c->us = 0;
 	c->started = clock_ms();
 	c->way = fitting(c, c->ways);

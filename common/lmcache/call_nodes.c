@@ -38,37 +38,42 @@ static int wrong(struct call_error *e, int status, const char *fmt, ...)
 	return -1;
 }
 
-int call_read_token(struct call_error *e)
+char *call_bearer(const char *path, struct call_error *e)
 {
-	const char *path = call_o.token_file;
 	size_t n, i;
-	char *text;
+	char *text = read_file(path, CALL_TOKEN, &n), *line = NULL;
 
-	if (path == token_from)
-		return 0;
-	free(token_line);
-	token_line = NULL;
-	token_from = path;
-	if (!path)
-		return 0;
-	text = read_file(path, CALL_TOKEN, &n);
-	if (!text)
-		return wrong(e, EXIT_USAGE, "unable to read the token %s: %s",
-			     safe(path, strlen(path)), strerror(errno));
+	if (!text) {
+		wrong(e, EXIT_USAGE, "unable to read the token %s: %s",
+		      safe(path, strlen(path)), strerror(errno));
+		return NULL;
+	}
 	while (n && isspace((unsigned char)text[n - 1]))
 		text[--n] = '\0';
 	for (i = 0; i < n && text[i] > ' ' && text[i] < 0x7f; i++)
 		;
-	if (!n || i < n) {
-		free(text);
-		return wrong(e, EXIT_USAGE, "%s has no token: one word of "
-			     "printable characters", safe(path, strlen(path)));
+	if (n && i == n) {
+		line = xmalloc(n + sizeof "Authorization: Bearer ");
+		snprintf(line, n + sizeof "Authorization: Bearer ",
+			 "Authorization: Bearer %s", text);
+	} else {
+		wrong(e, EXIT_USAGE, "%s has no token: one word of "
+		      "printable characters", safe(path, strlen(path)));
 	}
-	token_line = xmalloc(n + sizeof "Authorization: Bearer ");
-	snprintf(token_line, n + sizeof "Authorization: Bearer ",
-		 "Authorization: Bearer %s", text);
 	free(text);
-	return 0;
+	return line;
+}
+
+int call_read_token(struct call_error *e)
+{
+	const char *path = call_o.token_file;
+
+	if (path == token_from)
+		return 0;
+	free(token_line);
+	token_line = path ? call_bearer(path, e) : NULL;
+	token_from = path;
+	return path && !token_line ? -1 : 0;
 }
 
 /* --- making nodes ---------------------------------------------------------------- */
@@ -98,6 +103,17 @@ static struct call_node *add(struct call_nodes *ns, const char *name,
 	};
 	n->where = where_of(a);
 	return n;
+}
+
+void call_nodes_free(struct call_nodes *ns)
+{
+	for (int i = 0; i < ns->n; i++) {
+		free(ns->node[i].name);
+		free(ns->node[i].where);
+		free(ns->node[i].prefix);
+	}
+	free(ns->node);
+	*ns = (struct call_nodes){ 0 };
 }
 
 static void put_step(struct buf *b, const char *name, size_t n)

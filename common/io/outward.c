@@ -1,0 +1,88 @@
+/* outward.c - the address by which others may reach this machine
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net.h"
+
+enum { FOUND = 16 };
+
+/* Of use to others: not loopback, not bound to one link. */
+static bool take(const struct sockaddr *sa, int family, char *out)
+{
+	const struct sockaddr_in6 *six = (const void *)sa;
+	const struct sockaddr_in *four = (const void *)sa;
+	const void *in = family == AF_INET ? (const void *)&four->sin_addr :
+					     (const void *)&six->sin6_addr;
+
+	if (!sa || sa->sa_family != family)
+		return false;
+	if (family == AF_INET ? *(const unsigned char *)in == 127 :
+	    IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) ||
+	    IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr))
+		return false;
+	return inet_ntop(family, in, out, ADDR_HOST) != NULL;
+}
+
+/* Which of our addresses would speak to a far one? Nothing is sent. */
+static bool by_route(const char *far, int family, char *out)
+{
+	struct addr a = { .kind = ADDR_TCP, .port = 1 };
+	union net_addr sa;
+	socklen_t len;
+	bool found = false;
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(a.host, sizeof a.host, "%s", far);
+	if (fd < 0)
+		return false;
+	if (net_literal(&a, &sa, &len) == 0 && connect(fd, &sa.sa, len) == 0 &&
+	    getsockname(fd, &sa.sa, &len) == 0)
+		found = take(&sa.sa, family, out);
+	close(fd);
+	return found;
+}
+
+static bool by_name(char *out)
+{
+	struct addr a = { .kind = ADDR_TCP };
+	union net_addr sa[FOUND];
+	socklen_t len[FOUND];
+	const char *why;
+	int n;
+
+	if (gethostname(a.host, sizeof a.host - 1) < 0)
+		return false;
+	n = net_resolve(&a, sa, len, FOUND, &why);
+	for (int i = 0; i < n; i++)
+		if (take(&sa[i].sa, AF_INET, out))
+			return true;
+	return false;
+}
+
+static bool by_interface(int family, char *out)
+{
+	struct ifaddrs *list, *i;
+	bool found = false;
+
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (i = list; i && !found; i = i->ifa_next)
+		found = i->ifa_flags & IFF_UP && take(i->ifa_addr, family, out);
+	freeifaddrs(list);
+	return found;
+}
+
+void net_outward(char *out, bool look_up)
+{
+	if (by_route("10.255.255.255", AF_INET, out) ||
+	    (look_up && by_name(out)) || by_interface(AF_INET, out) ||
+	    by_route("2001:db8::1", AF_INET6, out) || by_interface(AF_INET6, out))
+		return;
+	memcpy(out, "127.0.0.1", sizeof "127.0.0.1");
+}
