@@ -81,7 +81,7 @@ struct beat {
 
 struct beat_kind {
 	const char *name;		/* for messages: "registry", "coordinator", "etcd" */
-	const char *scheme;		/* "http:", "etcd:"; NULL: only by name */
+	const char *scheme;		/* "http://", "etcd://"; NULL: only by name */
 	int64_t     interval, ttl;	/* its protocol's own; 0: none */
 	/* Reads b->spec, asks nobody: 0, or -1 with b->why. */
 	int  (*open)(struct beat *b);
@@ -123,7 +123,8 @@ char *beat_now(char *out);
 /* ---- for the kinds ---- */
 
 /* Reads "SCHEME://HOST[:PORT]" of b->spec into b->addr; *rest is what follows
- * ("/path?query", or ""). 0, or -1 with b->why. */
+ * ("/path?query", or ""). default_port is for schemes that are not http(s)'s.
+ * 0, or -1 with b->why. */
 int  beat_place(struct beat *b, int default_port, const char **rest);
 /* Sends what is in b->target, and b->body if that is not empty (as JSON),
  * with b->token. answered() looks at b->req (end, status, answer). */

@@ -101,9 +101,8 @@ static const struct beat_kind *find(const char *name, const char *spec)
 		    k->scheme && !strncmp(spec, k->scheme, strlen(k->scheme)))
 			return k;
 	}
-	/* https: is http: to all of them */
-	if (!name && !strncmp(spec, "https:", 6))
-		return find(NULL, "http:");
+	if (!name && !strncmp(spec, "https://", 8))
+		return find(NULL, "http://");
 	return NULL;
 }
 
@@ -141,18 +140,22 @@ void beat_close(struct beat *b)
 
 int beat_place(struct beat *b, int default_port, const char **rest)
 {
-	const char *host = strstr(b->spec, "://"), *end, *why;
+	const char *host = strstr(b->spec, "://"), *end, *from = b->spec, *why;
 	char text[ADDR_HOST + 16];
 
 	host = host ? host + 3 : b->spec;
 	end = host + strcspn(host, "/?#");
 	*rest = end;
-	if ((size_t)(end - host) >= sizeof text)
+	/* addr_parse() knows http and https */
+	if (b->kind->scheme && strncmp(b->spec, "http", 4))
+		from = host;
+	if ((size_t)(end - from) >= sizeof text)
 		return wrong(b, "the host's name is too long");
-	snprintf(text, sizeof text, "%.*s", (int)(end - host), host);
+	snprintf(text, sizeof text, "%.*s", (int)(end - from), from);
 	if (addr_parse(&b->addr, text, default_port, &why) < 0)
 		return wrong(b, "%s", why);
-	b->addr.tls = !strncmp(b->spec, "https:", 6);
+	if (b->addr.kind != ADDR_TCP)
+		return wrong(b, "a host is needed");
 	return 0;
 }
 

@@ -67,6 +67,6 @@ static void registry_beat(struct beat *b)
 }
 
 const struct beat_kind beat_registry = {
-	.name = "registry", .scheme = "http:", .interval = 30000,
+	.name = "registry", .scheme = "http://", .interval = 30000,
 	.open = registry_open, .beat = registry_beat,
 };

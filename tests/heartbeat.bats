@@ -1,0 +1,349 @@
+#!/usr/bin/env bats
+# heartbeat.bats - registries told that a frontend is there
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154
+
+load lib
+
+# registry [ARGS...]: a stand-in; sets $reg and $reg_pid. Its log is ./told.
+registry() {
+	launch python3 "$HERE/registry.py" --ready-fd 9 "$@"
+	reg=$url reg_pid=$pid
+}
+
+# beat ARGS...: lmc heartbeat in the background; $pid, $log.
+beat() {
+	launch "$LMC" heartbeat --ready-fd 9 "$@"
+	[ "${addrs[0]}" = started ]
+}
+
+# told [FILE] EXPRESSION: a Python expression over r, the requests so far.
+told() {
+	local file=told
+
+	[ $# = 1 ] || { file=$1; shift; }
+	python3 - "$file" "$1" <<-'E'
+	import json, sys
+	r = [json.loads(l) for l in open(sys.argv[1])]
+	q = [{k: v[0] for k, v in x["query"].items()} for x in r]
+	sys.exit(not eval(sys.argv[2]))
+	E
+}
+
+request_line() {
+	python3 -c 'import json
+print(json.loads(open("told").readlines()[-1])["line"])'
+}
+
+seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1","port":2},{"name":"c","host":"127.0.0.1","port":3},{"name":"d","host":"127.0.0.1","port":4},{"name":"e","host":"127.0.0.1","port":5},{"name":"f","host":"127.0.0.1","port":6},{"name":"g","host":"127.0.0.1","port":7}]'
+
+@test "the request line is lmcache_frontend's, byte for byte" {
+	local same=(--pid 12030 --api-address http://192.0.2.2:8200 --nodes "$seven"
+		--version-text 0.3.10-g1f2e3d4c5 --startup-time 2026-11-23T04:36:08.553483)
+
+	registry
+	"$LMC" heartbeat --once --url "$reg/lmcache_heartbeat" "${same[@]}"
+	run request_line
+	is "$(head -1 "$HERE/fixtures/heartbeat/frontend_142_heartbeat_sent_1.req" | tr -d '\r')"
+	"$LMC" heartbeat --once --url "$reg/lmcache_heartbeat?x=1#here" "${same[@]}"
+	run request_line
+	is "$(head -1 "$HERE/fixtures/heartbeat/frontend_143_heartbeat_sent_2.req" | tr -d '\r')"
+	"$LMC" heartbeat --once --url "$reg" "${same[@]}"
+	run request_line
+	has "GET /?pid=12030&api_address="
+}
+
+@test "what is not given is found out: process, time, address" {
+	registry
+	beat --url "$reg/h" --port 8123 --nodes '[]'
+	wait_until 5 told 'r'
+	told 'q[0]["pid"] == "'"$pid"'"'
+	told '__import__("re").fullmatch(r"http://\d+\.\d+\.\d+\.\d+:8123", q[0]["api_address"])'
+	told 'abs(__import__("datetime").datetime.fromisoformat(json.loads(q[0]["other_info"])["startup_time"]).timestamp() - r[0]["t"]) < 30'
+	told 'q[0]["version"] == "1.0.0" and json.loads(q[0]["other_info"])["nodes_count"] == 0'
+}
+
+@test "--once: the exit status tells, and the worst of several counts" {
+	local no=http://127.0.0.1:$(free_port)
+
+	registry
+	fails_with 0 "$LMC" heartbeat --once --url "$reg/h" --nodes '[]'
+	is ""
+	fails_with 3 "$LMC" heartbeat --once --url "$no/h" --url "$reg/h" --nodes '[]'
+	is "lmc heartbeat: unable to reach $no/h: Connection refused"
+	echo 500 >mode
+	fails_with 1 "$LMC" heartbeat --once --url "$reg/h" --nodes '[]'
+	is "lmc heartbeat: unable to tell $reg/h: HTTP 500: {\"detail\": \"told to say no\"}"
+	echo 302 >mode
+	fails_with 1 "$LMC" heartbeat --once --url "$reg/h" --nodes '[]'
+	echo 403 >mode
+	fails_with 4 "$LMC" heartbeat --once --url "$reg/h" --nodes '[]'
+	echo hang >mode
+	fails_with 5 "$LMC" heartbeat --once --url "$reg/h" --nodes '[]' --timeout 200ms
+	has "no answer within 200 ms"
+	echo close >mode
+	fails_with 3 "$LMC" heartbeat --once --url "$reg/h" --nodes '[]'
+	fails_with 3 "$LMC" heartbeat --once -q --url "$reg/h" --nodes '[]'
+	is ""
+}
+
+@test "it beats at the interval, a little early and never late" {
+	registry
+	beat --url "$reg/h" --interval 400ms --nodes '[]'
+	wait_until 20 told 'len(r) >= 6'
+	# 360 to 400 ms; a busy machine adds to one and takes from the next
+	told '0.3 < (r[5]["t"] - r[0]["t"]) / 5 < 0.6'
+	stop
+}
+
+@test "a registry that hangs or refuses holds up no other" {
+	local good=$PWD/good
+
+	echo hang >mode
+	registry
+	hung=$reg
+	mkdir other && echo 500 >other/mode
+	registry --log other/told --mode other/mode
+	no_good=$reg
+	registry --log good --mode none
+	beat --url "$hung/h" --url "$no_good/h" --url "$reg/h" --interval 200ms --nodes '[]'
+	wait_until 20 told "$good" 'len(r) >= 10'
+	told "$good" 'r[9]["t"] - r[0]["t"] < 6'
+	grep -qF "not told url=$no_good/h reason=" "$log"
+	stop
+}
+
+@test "a registry that comes back is told again, and trouble is logged once" {
+	registry
+	echo 500 >mode
+	beat --url "$reg/h" --interval 1s --ttl 10s --nodes '[]'
+	wait_until 20 told 'len(r) >= 3'
+	rm mode
+	wait_until 20 grep -q ' info told ' "$log"
+	[ "$(grep -c 'not told' "$log")" = 1 ]
+	stop
+}
+
+@test "the version is that of the first node that answers, whoever hangs or is dead" {
+	start demo --node "unix:$PWD/w0.sock" --role worker --worker-id 0
+	registry --log hung --mode hung.mode
+	echo hang >hung.mode
+	hung=${reg##*:}
+	registry
+	"$LMC" heartbeat --once --url "$reg/h" --timeout 5s --nodes '[
+		{"name":"dead","host":"127.0.0.1","port":'"$(free_port)"'},
+		{"name":"hung","host":"127.0.0.1","port":'"$hung"'},
+		{"name":"w0","host":"localhost","port":"'"$PWD"'/w0.sock"}]'
+	run "$LMC" version -n "unix:$PWD/w0.sock" -o raw
+	told 'q[0]["version"] == '"$output"
+	told 'json.loads(q[0]["other_info"])["nodes_count"] == 3'
+	told 'r[0]["t"]'
+}
+
+@test "through a frontend it counts the frontend's nodes, as they come and go" {
+	start demo --node "unix:$PWD/w0.sock" --role worker --worker-id 0
+	start proxy --nodes '[{"name":"w0","host":"localhost","port":"'"$PWD"'/w0.sock"}]'
+	front=$url
+	registry
+	beat --url "$reg/h" --via "$front" --interval 300ms
+	wait_until 10 told 'r'
+	told 'json.loads(q[0]["other_info"])["nodes_count"] == 1 and q[0]["version"] != "1.0.0"'
+	curl -sf "$front/api/nodes" -H 'Content-Type: application/json' \
+		-d '{"name":"w1","host":"127.0.0.1","port":9}'
+	wait_until 10 told 'json.loads(q[-1]["other_info"])["nodes_count"] == 2'
+}
+
+@test "an answer to /version that is no version is not passed on" {
+	local bad
+
+	mkdir peer
+	start_peer --dir peer
+	node=$url
+	registry
+	for bad in '' "$(printf 'a\001b')" "$(printf '%0300d' 0)"; do
+		printf %s "$bad" >peer/version
+		"$LMC" heartbeat --once --url "$reg/h" -n "$node"
+	done
+	told 'len(q) == 3 and all(x["version"] == "1.0.0" for x in q)'
+	printf '"0.3.9 dev"\n' >peer/version
+	"$LMC" heartbeat --once --url "$reg/h" -n "$node"
+	told 'q[-1]["version"] == "0.3.9 dev"'
+}
+
+@test "an interval that contradicts the TTL is refused at the start" {
+	fails_with 2 "$LMC" heartbeat --url http://127.0.0.1:9/h --interval 30s --ttl 59s
+	is "lmc heartbeat: --url http://127.0.0.1:9/h: a registry that forgets after 59 s must be told twice in that time: every 30 s is too seldom"
+	fails_with 2 "$LMC" heartbeat --coordinator-url http://127.0.0.1:9 --interval 30s
+	has "forgets after 30 s"
+	fails_with 3 "$LMC" heartbeat --once -q --url http://127.0.0.1:9/h --interval 30s --ttl 60s
+	# without --interval the TTL decides
+	fails_with 3 "$LMC" heartbeat --once -q --url http://127.0.0.1:9/h --ttl 20s
+}
+
+@test "what is wrong on the command line is told with the word, and 2" {
+	fails_with 2 "$LMC" heartbeat
+	has "nobody to tell"
+	fails_with 2 "$LMC" heartbeat --url ftp://h/x
+	is "lmc heartbeat: --url ftp://h/x: not a registry's URL"
+	fails_with 2 "$LMC" heartbeat --url 'http://h/a b'
+	has "must be percent-encoded"
+	fails_with 2 "$LMC" heartbeat --url "http://h/$(printf '%09000d' 0)"
+	has "too long"
+	fails_with 2 "$LMC" heartbeat --url http://0x7f.1/h
+	has "--url http://0x7f.1/h: "
+	fails_with 2 "$LMC" heartbeat --url http://h/x --api-address 10.0.0.1:8000
+	has "is not a URL"
+	fails_with 2 "$LMC" heartbeat --url http://h/x --report-host 'a/b'
+	has "--report-host: a/b: "
+	fails_with 2 "$LMC" heartbeat --url http://h/x --instance-id ""
+	fails_with 2 "$LMC" heartbeat --url http://h/x --registry-token none
+	has "unable to read the token none"
+	fails_with 2 "$LMC" heartbeat --url http://127.0.0.1:9/x --once -n nobody --nodes '[]'
+}
+
+@test "a token goes to the registry, and only there" {
+	registry
+	echo s3cret >token
+	start_peer --log asked
+	"$LMC" heartbeat --once --url "$reg/h" --registry-token token -n "$url"
+	told 'r[0]["headers"]["Authorization"] == "Bearer s3cret"'
+	grep -q '^GET /version' asked
+	no grep -q s3cret asked
+}
+
+@test "an IPv6 address is announced in brackets, a name as it is" {
+	registry
+	"$LMC" heartbeat --once --url "$reg/h" --nodes '[]' --report-host 2001:DB8:0::7 --port 81
+	told 'q[-1]["api_address"] == "http://[2001:db8::7]:81"'
+	"$LMC" heartbeat --once --url "$reg/h" --nodes '[]' --report-host Node7.example
+	told 'q[-1]["api_address"] == "http://node7.example:8000"'
+	"$LMC" heartbeat --once --url "$reg/h" --nodes '[]' --api-address https://front.example/
+	told 'q[-1]["api_address"] == "https://front.example:443"'
+}
+
+# In a network of its own; $1 is set up there, the announced address comes out.
+guess() {
+	rm -f told
+	unshare -nu sh -c '
+		hostname nobody-knows-this-name
+		ip link set lo up
+		'"$1"'
+		python3 "$2/registry.py" --port 5000 &
+		until curl -s -o /dev/null http://127.0.0.1:5000/up; do sleep 0.05; done
+		"$LMC" heartbeat --once --url http://127.0.0.1:5000/h --nodes "[]"
+		kill $!' sh "$1" "$HERE"
+	python3 -c '
+import json
+print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
+}
+
+@test "the address is guessed: route, interface, IPv6, and at last loopback" {
+	unshare -nu true 2>/dev/null || skip "no network namespace here"
+	local pair='ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up'
+
+	run guess "$pair"'; ip addr add 192.0.2.9/24 dev v0; ip addr add 198.51.100.4/24 dev v0
+		ip route add default via 198.51.100.1'
+	is "http://198.51.100.4:8000"
+	run guess "$pair; ip addr add 192.0.2.9/24 dev v0"
+	is "http://192.0.2.9:8000"
+	run guess "$pair; ip addr add 2001:db8:1::9/64 dev v0 nodad"
+	is "http://[2001:db8:1::9]:8000"
+	run guess true
+	is "http://127.0.0.1:8000"
+}
+
+@test "a coordinator: registered, kept alive, taken away at the end" {
+	registry
+	beat --coordinator-url "$reg/" --api-address http://10.0.0.7:8080 --interval 300ms --nodes '[]'
+	wait_until 10 told 'len(r) >= 3'
+	stop
+	told 'r[0]["line"] == "POST /instances HTTP/1.1"'
+	told 'json.loads(r[0]["body"])["instance_id"] == "frontend-10.0.0.7-8080"'
+	told 'json.loads(r[0]["body"])["ip"] == "10.0.0.7" and json.loads(r[0]["body"])["http_port"] == 8080'
+	told 'all(x["line"] == "PUT /instances/frontend-10.0.0.7-8080/heartbeat HTTP/1.1" for x in r[1:-1])'
+	told 'r[-1]["line"] == "DELETE /instances/frontend-10.0.0.7-8080 HTTP/1.1"'
+	run curl -s "$reg/instances"
+	is '{"instances": []}'
+	grep -q ' info taken away ' "$log"
+}
+
+@test "a coordinator that has forgotten is told again in the same beat, by the same name" {
+	registry --assign 'mp/1 x' --forget 0.5
+	beat --coordinator-url "$reg" --instance-id mine --interval 1s --ttl 2s --nodes '[]'
+	wait_until 20 told 'len([x for x in r if x["method"] == "POST"]) >= 2'
+	told 'json.loads(r[0]["body"])["instance_id"] == "mine"'
+	told 'r[1]["line"] == "PUT /instances/mp%2F1%20x/heartbeat HTTP/1.1"'
+	told 'r[2]["method"] == "POST" and r[2]["t"] - r[1]["t"] < 0.5'
+	told 'json.loads(r[2]["body"])["instance_id"] == "mp/1 x"'
+	stop
+	told 'r[-1]["method"] == "DELETE"'
+}
+
+@test "a coordinator that is there later gets the instance then" {
+	local p
+
+	p=$(free_port)
+	beat --coordinator-url "http://127.0.0.1:$p" --nodes '[]' --instance-id x
+	was=$pid
+	wait_until 10 grep -q 'not told' "$log"
+	registry --port "$p"
+	wait_until 20 told 'r and r[0]["method"] == "POST"'
+	stop "$was"
+	told 'r[-1]["method"] == "DELETE"'
+}
+
+@test "an answer of a coordinator that names nobody is refused" {
+	local answer
+
+	mkdir -p peer
+	start_peer --dir peer
+	for answer in '' '{' '[]' '{"instance_id":7}' '{"instance_id":""}' \
+		"{\"instance_id\":\"$(printf '%0300d' 0)\"}" '{"instance_id":"a\u0000b"}'; do
+		printf %s "$answer" >peer/instances
+		fails_with 1 "$LMC" heartbeat --once --coordinator-url "$url" --nodes '[]'
+		has "its answer has no instance_id"
+	done
+}
+
+@test "SIGTERM ends it at once: waiting, in its first delay, or with a hung registry" {
+	local s
+
+	registry
+	beat --url "$reg/h" --nodes '[]' --initial-delay 1h
+	stop
+	told 'not r'
+	beat --url "$reg/h" --nodes '[]'
+	wait_until 10 told 'r'
+	s=$SECONDS
+	stop
+	[ $((SECONDS - s)) -le 2 ]
+	echo hang >mode
+	beat --url "$reg/h" --nodes '[]' --interval 1h
+	wait_until 10 told 'len(r) == 2'
+	s=$SECONDS
+	stop
+	[ $((SECONDS - s)) -le 6 ]
+}
+
+@test "it costs nothing between two beats" {
+	registry
+	beat --url "$reg/h" --nodes '[]' --interval 1h
+	wait_until 10 grep -q ' info told ' "$log"
+	before=$(awk '{ print $14 + $15 }' "/proc/$pid/stat")
+	wait_until 10 grep -q '^voluntary_ctxt_switches' "/proc/$pid/status"
+	n=$(awk '/^voluntary/ { print $2 }' "/proc/$pid/status")
+	sleep 1
+	[ $(($(awk '/^voluntary/ { print $2 }' "/proc/$pid/status") - n)) -le 2 ]
+	[ "$(awk '{ print $14 + $15 }' "/proc/$pid/stat")" -le $((before + 1)) ]
+	stop
+}
+
+@test "--log json: every line is an object" {
+	registry
+	beat --url "$reg/h" --url http://127.0.0.1:9/ --nodes '[]' --log json --log-level debug --interval 200ms
+	wait_until 10 told 'len(r) > 2'
+	stop
+	python3 -c 'import json, sys
+rows = [json.loads(l) for l in open(sys.argv[1])]
+assert {"told", "not told"} == {r["event"] for r in rows}, rows' "$log"
+}
