@@ -50,6 +50,8 @@ static const struct opt opts[] = {
 	    "without --api-address: the frontend's port"),
 	STR(0, "report-host", "HOST", &o.facts.host,
 	    "without --api-address: this machine's name or address, else guessed"),
+	FLAG(0, "node-address", &o.facts.node,
+	     "announce the one node meant (-n), not a frontend"),
 	STR(0, "version-text", "TEXT", &o.facts.version,
 	    "the version to tell, not one that nodes are asked for"),
 	STR(0, "instance-id", "NAME", &o.facts.id,

@@ -85,6 +85,27 @@ conf='{"runtime_plugin_locations": ["/"], "extra_config": {
 	no log_has called
 }
 
+@test "the discovery drop-in announces its own process, at its own port" {
+	local role id
+
+	launch python3 "$HERE/registry.py" --ready-fd 9
+	reg=$url
+	mkdir plugins
+	cp "$HERE/../docs/plugins/all_service_discovery_plugin.sh" plugins/
+	use=$LMC
+	for role in scheduler:-1:7100 worker:0:7101 worker:2:7103; do
+		IFS=: read -r role id port <<<"$role"
+		launch_plugins --role $role --worker-id "$id" --worker-count 3 plugins --config '{
+			"lmcache_instance_id": "i", "internal_api_server_enabled": true,
+			"internal_api_server_host": "0.0.0.0", "internal_api_server_port_start": 7100,
+			"extra_config": {"plugin.frontend.heartbeat-url": "'"$reg"'/h",
+				"plugin.frontend.report-host": "192.0.2.5"}}'
+		wait_until 20 grep -qF "api_address=http%3A%2F%2F192.0.2.5%3A$port&" told
+		stop "$pid"
+		wait_until 10 nobody_left
+	done
+}
+
 @test "the frontend's options come from plugin.frontend.*" {
 	export LMCACHE_PLUGIN_CONFIG='{"extra_config": {"plugin.frontend.port": 8123,
 		"plugin.frontend.heartbeat-url": "http://h/", "plugin.frontend.log_level": "debug",

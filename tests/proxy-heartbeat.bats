@@ -8,7 +8,7 @@ load lib
 REPLAY=$HERE/fixtures/replay
 
 registry() {
-	launch python3 "$HERE/registry.py" --ready-fd 9 "$@"
+	launch python3 "$HERE/registry.py" --ready-fd 9
 	reg=$url
 }
 
@@ -40,7 +40,7 @@ one_helper() {
 }
 
 no_helper() {
-	[ -z "$(helpers "$@")" ]
+	[ -z "$(helpers)" ]
 }
 
 post() {

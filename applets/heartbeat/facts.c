@@ -23,6 +23,8 @@ enum {
 struct beat_facts facts;
 
 static const struct facts_given *given;
+static const char *at_host;	/* of the node to announce, where others reach it */
+static long at_port;
 static char version[BEAT_VERSION + 1] = "1.0.0";
 static char startup[CLOCK_TEXT], api[ADDR_HOST + 32], id[BEAT_ID + 1];
 
@@ -53,7 +55,7 @@ static void put_place(const char *option, const char *text)
 		die(EXIT_USAGE, "--%s: %s is not a URL (http://HOST:PORT)", option,
 		    safe(text, strlen(text)));
 	if ((given->api ? addr_parse(&facts.addr, text, -1, &why) :
-	     addr_tcp(&facts.addr, text, (int)given->port, &why)) < 0)
+	     addr_tcp(&facts.addr, text, (int)at_port, &why)) < 0)
 		die(EXIT_USAGE, "--%s: %s: %s", option, safe(text, strlen(text)), why);
 	tell_place();
 }
@@ -63,10 +65,11 @@ static void look_where(void)
 {
 	char host[ADDR_HOST];
 
-	if (given->api || given->host)
+	if (given->api || (given->host && !given->node))
 		return;
-	net_outward(host, true);
-	put_place("report-host", host);
+	if (!given->host && !at_host)
+		net_outward(host, true);
+	put_place("report-host", given->host ? given->host : at_host ? at_host : host);
 }
 
 static void check_text(const char *option, const char *text, size_t max)
@@ -78,6 +81,7 @@ static void check_text(const char *option, const char *text, size_t max)
 void facts_init(const struct facts_given *g)
 {
 	given = g;
+	at_port = g->port;
 	check_text("instance-id", g->id, BEAT_ID);
 	check_text("version-text", g->version, BEAT_VERSION);
 	check_text("startup-time", g->startup_time, BEAT_VERSION);
@@ -167,6 +171,23 @@ static void look_for_nodes(void)
 	facts.nodes_count = nodes.n;
 }
 
+/* Where its own API listens; on loopback that is any address of ours. */
+static void look_at_node(void)
+{
+	const struct addr *a = &nodes.node[0].addr;
+
+	if (!given->node || !nodes.n)
+		return;
+	if (nodes.n > 1)
+		die(EXIT_USAGE, "--node-address: %d nodes are known: name the one "
+		    "to announce with -n", nodes.n);
+	if (a->kind != ADDR_TCP)
+		die(EXIT_USAGE, "--node-address: %s is on a socket: let a frontend "
+		    "announce it", call_who(&nodes.node[0]));
+	at_port = a->port;
+	at_host = addr_loopback(a) ? NULL : a->host;
+}
+
 bool facts_fresh(int64_t patience_ms)
 {
 	int64_t now = clock_ms();
@@ -175,8 +196,9 @@ bool facts_fresh(int64_t patience_ms)
 		return true;
 	/* Nodes that hang are asked again only when they have been given up. */
 	if (!asking && !calls_left) {
-		look_where();
 		look_for_nodes();
+		look_at_node();
+		look_where();
 		began = clock_ms();
 		asking = true;
 		if (!given->version)

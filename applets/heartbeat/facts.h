@@ -10,6 +10,7 @@
 struct facts_given {
 	const char *api, *host, *version, *id, *startup_time;
 	long pid, port;
+	bool node;	/* announce the one node meant, not a frontend */
 	void (*trouble)(const char *why);	/* the nodes are not to be had */
 };
 
