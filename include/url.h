@@ -14,6 +14,9 @@
  * NUL or %00. */
 long url_decode(const char *p, size_t n, char *out);
 
+/* The same for a value of a query, where "+" is a space. */
+long url_form(const char *p, size_t n, char *out);
+
 /* Appends p percent-encoded: all but unreserved characters (RFC 3986 2.3). */
 int  url_encode(struct buf *b, const char *p, size_t n);
 

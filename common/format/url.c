@@ -60,6 +60,13 @@ long url_decode(const char *p, size_t n, char *out)
 	return len;
 }
 
+long url_form(const char *p, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = p[i] == '+' ? ' ' : p[i];
+	return url_decode(out, n, out);
+}
+
 static bool unreserved(char c)
 {
 	return digit(c) || letter(c) || (c && strchr("-._~", c));

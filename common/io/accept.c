@@ -50,18 +50,22 @@ static const char *dotted(const unsigned char *p, char *out)
 	return out;
 }
 
-const char *exchange_peer(const struct exchange *x)
+const char *source_text(const unsigned char *p)
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	static const unsigned char none[16];
 	static char text[INET6_ADDRSTRLEN];
-	const unsigned char *p = x->conn->peer;
 
 	if (memcmp(p, none, 16) == 0)
 		return "unix";
 	if (memcmp(p, mapped, 12) == 0)
 		return dotted(p + 12, text);
 	return inet_ntop(AF_INET6, p, text, sizeof text);
+}
+
+const char *exchange_peer(const struct exchange *x)
+{
+	return source_text(x->conn->peer);
 }
 
 const unsigned char *exchange_source(const struct exchange *x)
