@@ -290,7 +290,7 @@ void entries_get(struct exchange *x)
 
 void targets_get(struct exchange *x)
 {
-	send_each(x, "[", "{\"targets\":[$a],\"labels\":{\"__scheme__\":$S,\"lmc_name\":$n,"
+	send_each(x, "[", "{\"targets\":[$a],\"labels\":{\"__scheme__\":$S,\"__meta_lmc_name\":$n,"
 		  "\"__meta_lmc_kind\":$K,\"__meta_lmc_state\":$s,\"__meta_lmc_version\":$v}}",
 		  "]\n", -1, false);
 }
