@@ -12,7 +12,7 @@
 
 #include "http.h"
 
-enum { AUTH_SHORTEST = 16, AUTH_LONGEST = 1024 };	/* bytes of a secret */
+enum { AUTH_SHORTEST = 16, AUTH_LONGEST = 512 };	/* bytes of a secret */
 
 struct auth {
 	bool on;

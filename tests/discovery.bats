@@ -223,7 +223,7 @@ beat() {
 }
 
 @test "connections are limited in all and for each address" {
-	registry --connections 2 --idle-timeout 1s --head-timeout 2s
+	registry --connections 2 --idle-timeout 1s
 	exec 6<>"/dev/tcp/127.0.0.1/$port" 7<>"/dev/tcp/127.0.0.1/$port"
 	wait_until 5 eval 'get /livez -o /dev/null -w "%{http_code}" | grep -q 503'
 	wait_until 10 eval 'get /livez | grep -q healthy'

@@ -329,10 +329,10 @@ def test_states():
         born = time.monotonic()
         same((state(lmc, A), listed(lmc)), ("alive", [A]))
         until(lambda: state(lmc, A) == "late", "it is late")
-        check(time.monotonic() - born >= 0.6, "late too early")
+        check(time.monotonic() - born >= 0.55, "late too early")
         same(listed(lmc), [A])
         until(lambda: listed(lmc) == [], "it is listed no more")
-        check(1.5 <= time.monotonic() - born < 10, "gone after", time.monotonic() - born)
+        check(1.45 <= time.monotonic() - born < 10, "gone after", time.monotonic() - born)
         same(state(lmc, A), "gone")
         same(lmc.ask("/api/nodes").json(), {"nodes": []})
         same(lmc.ask("/sd/prometheus").json(), [])
@@ -359,7 +359,7 @@ def test_flaps():
             beat(lmc, A)
             return state(lmc, A) == "alive"
         until(steady, "it has stayed long enough")
-        check(time.monotonic() - since >= 1, "too early")
+        check(time.monotonic() - since >= 0.95, "too early")
         same(listed(lmc), [A])
         check("held" in [e["event"] for e in lmc.ask("/api/events").json()["events"]])
     with registry("--hold", "1s") as lmc:       # a process that crashes and starts again
@@ -573,7 +573,7 @@ class Beats:
     CONNECTIONS, DEEP = 16, 20
 
     def __init__(self, lmc, make):
-        self.make, self.acked, self.sent = make, {}, 0
+        self.make, self.acked, self.answered = make, {}, 0
         self.socks = [lmc.wire().sock for _ in range(self.CONNECTIONS)]
 
     def round(self):
@@ -585,7 +585,6 @@ class Beats:
                 s.sendall(b"".join(
                     b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % beat_path(a, v).encode()
                     for a, v in batch))
-                self.sent += len(batch)
                 batches.append((s, batch))
         except OSError:
             pass
@@ -601,7 +600,9 @@ class Beats:
                     got = buf.count(b'{"status":"success"}\n')
             except OSError:
                 alive = False
-            for address, version in batch[:buf.count(b'{"status":"success"}\n')]:
+            got = buf.count(b'{"status":"success"}\n')
+            self.answered += got
+            for address, version in batch[:got]:
                 self.acked[address] = version
         return alive
 
@@ -637,7 +638,7 @@ def test_kill9():
             killer.start()
             while beats.round():
                 pass
-            rates.append(len(beats.acked) / (time.monotonic() - start))
+            rates.append(beats.answered / (time.monotonic() - start))
             killer.join()
             lmc.process.wait()
             acked.update(beats.acked)
@@ -646,7 +647,7 @@ def test_kill9():
             for address, version in acked.items():
                 check(address in there, "lost", address, "after kill", kill + 1)
                 check(there[address]["version"] >= version, address, version, there[address])
-    print("%d kills, %d entries acknowledged, none lost; frontends/s %s" % (
+    print("%d kills, %d entries acknowledged, none lost; beats/s %s" % (
         KILLS, len(acked), " ".join("%d" % r for r in rates)))
 
 

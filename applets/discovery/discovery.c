@@ -61,8 +61,6 @@ static const struct opt opts[] = {
 	    "client connections in all"),
 	INT(0, "per-address", "N", &o.limits.per_address, 0, 1000000,
 	    "client connections of one address; 0 sets no limit"),
-	TIME(0, "head-timeout", "TIME", &o.limits.head_ms, 100, 3600000,
-	     "for a whole request head"),
 	TIME(0, "idle-timeout", "TIME", &o.limits.idle_ms, 100, 86400000,
 	     "between two requests of a connection"),
 	TIME(0, "grace", "TIME", &o.limits.grace_ms, 0, 3600000,
@@ -207,27 +205,21 @@ const struct applet discovery_applet = {
 	.name = "discovery",
 	.brief = "a registry: which frontends and instances are there",
 	.about =
-		"Takes the heartbeats of lmcache_frontend and lmc (/heartbeat) and the "
-		"registrations that LMCache's MP servers send to their coordinator "
-		"(/instances), and says who is there: /lmcache_infos, /instances, "
-		"/api/nodes, /sd/prometheus, and /api/events for those who wait for a "
-		"change.\n"
-		"\n"
-		"Who does not report for --ttl is listed no more. With --journal a "
-		"restart, after a kill too, knows all that was answered before.\n"
+		"Takes the heartbeats of lmcache_frontend and lmc (/heartbeat) and what "
+		"LMCache's MP servers send to their coordinator (/instances), and says "
+		"who is there: /lmcache_infos, /instances, /api/nodes, /sd/prometheus, "
+		"/api/events.\n"
 		"\n"
 		"Without a token a report is taken for the address that it comes from, "
-		"or for what --allow names; from this machine for any. With one it "
-		"is sent as \"Authorization: Bearer TOKEN\", or as the password of "
-		"the user \"lmc\" in the URL by clients that know no other way.",
+		"or for what --allow names; from this machine for any. The token comes "
+		"as \"Authorization: Bearer TOKEN\", or as the password of the user "
+		"\"lmc\" in the URL.",
 	.args = "",
 	.examples =
 		"lmc discovery --journal /var/lib/lmc/registry\n"
 		"  for this machine, on 127.0.0.1:5000\n"
 		"lmc discovery --listen 0.0.0.0:5000 --allow 10.0.0.0/8 --journal /data/registry\n"
-		"  for a cluster whose addresses are 10.x\n"
-		"curl -N -H 'Accept: text/event-stream' http://127.0.0.1:5000/api/events\n"
-		"  what happens, as it happens",
+		"  for a cluster whose addresses are 10.x",
 	.env = "NOTIFY_SOCKET\n  told when the registry serves and ends (systemd)",
 	.opts = opts, .run = discovery_run,
 };

@@ -14,7 +14,6 @@
 #include "discovery.h"
 #include "guard.h"
 #include "log.h"
-#include "out.h"
 
 struct gate gate;
 
@@ -113,10 +112,19 @@ static void make_id(char out[40])
 		n += (size_t)snprintf(out + n, 40 - n, "%02x", dice[i]);
 }
 
+/* {"instance_id":"..." and the rest; freed by whom it is given to. */
+static char *id_text(const struct roster_entry *e, const char *rest)
+{
+	struct buf b = BUF(2048);
+
+	put_entry(&b, e, "{\"instance_id\":$k");
+	buf_puts(&b, rest);
+	return b.p;
+}
+
 static void registration(struct exchange *x, char *body, size_t n)
 {
 	static char id[40];
-	struct buf b = BUF(1024);
 	struct roster_entry *e;
 	bool fresh;
 
@@ -128,11 +136,8 @@ static void registration(struct exchange *x, char *body, size_t n)
 	e = take(x, 422, &fresh);
 	if (!e)
 		return;
-	js_open(&b, NULL, '{');
-	js_strn(&b, "instance_id", roster_text(e, TEXT_KEY), e->n[TEXT_KEY]);
-	js_bool(&b, "re_registered", !fresh);
-	js_close(&b, '}');
-	keep_answer(x, 200, NULL, b.p);
+	keep_answer(x, 200, NULL, id_text(e, fresh ? ",\"re_registered\":false}" :
+					  ",\"re_registered\":true}"));
 }
 
 static void instances_post(struct exchange *x)
@@ -160,16 +165,14 @@ static void instance_put(struct exchange *x)
 {
 	char id[ROSTER_ID + 1] = "";
 	struct roster_entry *e = instance(x, id, sizeof id);
-	struct buf b = BUF(2048);
+	char text[ROSTER_ID + 40];
+	struct buf b = BUF(4096);
 
 	if (!e) {
-		buf_printf(&b, "unknown instance %s; re-register", id);
-		char *text = b.p;
-		b = (struct buf)BUF(4096);
-		js_open(&b, NULL, '{');
-		js_str(&b, "error", text);
-		js_close(&b, '}');
-		free(text);
+		snprintf(text, sizeof text, "unknown instance %s; re-register", id);
+		buf_puts(&b, "{\"error\":");
+		json_puts(&b, text);
+		buf_putc(&b, '}');
 		reply(x, 404, JSON_TYPE, b.p, b.len);
 		buf_free(&b);
 		return;
@@ -182,10 +185,7 @@ static void instance_put(struct exchange *x)
 	}
 	gate.beats++;
 	roster_beat(&roster, e, loop_now(), clock_wall_ms());
-	js_open(&b, NULL, '{');
-	js_str(&b, "instance_id", id);
-	js_close(&b, '}');
-	keep_answer(x, 200, NULL, b.p);
+	keep_answer(x, 200, NULL, id_text(e, "}"));
 }
 
 static void instance_delete(struct exchange *x)

@@ -81,24 +81,9 @@ static void send_list(struct exchange *x, struct buf *b)
 bool query_get(const struct exchange *x, const char *name, char *out, size_t cap)
 {
 	struct span q = x->req->query;
-	const char *end = q.p + q.n, *p = q.p, *amp;
-	size_t n = strlen(name);
-	long got;
+	bool bad;
 
-	for (; p && p < end; p = amp + 1) {
-		amp = memchr(p, '&', (size_t)(end - p));
-		if (!amp)
-			amp = end;
-		if ((size_t)(amp - p) <= n || p[n] != '=' || memcmp(p, name, n) != 0 ||
-		    (size_t)(amp - p) - n > cap)
-			continue;
-		got = url_form(p + n + 1, (size_t)(amp - p) - n - 1, out);
-		if (got < 0)
-			return false;
-		out[got] = '\0';
-		return true;
-	}
-	return false;
+	return q.n && url_param(q.p, q.n, name, out, cap, &bad) >= 0;
 }
 
 /* ?hour=N or ?minute=N, as upstream: hour wins, what is no number is not

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "auth.h"
-#include "buf.h"
 #include "file.h"
 
 static void digest(unsigned char out[32], const char *p, size_t n)
@@ -21,40 +20,30 @@ static void digest(unsigned char out[32], const char *p, size_t n)
 	br_sha256_out(&c, out);
 }
 
-static void base64(struct buf *b, const char *p, size_t n)
+/* RFC 4648; two zero bytes stand behind p. */
+static size_t base64(char *out, const unsigned char *p, size_t n)
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *to = out;
 
-	for (size_t i = 0; i < n; i += 3) {
-		unsigned long v = (unsigned long)(unsigned char)p[i] << 16;
-
-		if (i + 1 < n)
-			v |= (unsigned long)(unsigned char)p[i + 1] << 8;
-		if (i + 2 < n)
-			v |= (unsigned char)p[i + 2];
-		buf_putc(b, digits[v >> 18]);
-		buf_putc(b, digits[v >> 12 & 63]);
-		buf_putc(b, i + 1 < n ? digits[v >> 6 & 63] : '=');
-		buf_putc(b, i + 2 < n ? digits[v & 63] : '=');
-	}
+	for (size_t i = 0; i < n; i += 3)
+		for (int shift = 18; shift >= 0; shift -= 6)
+			*to++ = digits[(p[i] << 16 | p[i + 1] << 8 | p[i + 2]) >> shift & 63];
+	for (size_t i = n; i % 3; i++)
+		to[(long)(i % 3) - 3] = '=';
+	return (size_t)(to - out);
 }
 
 static void take(struct auth *a, const char *secret)
 {
-	struct buf word = BUF(AUTH_LONGEST + 8), b = BUF(4 * AUTH_LONGEST);
+	char word[AUTH_LONGEST + 8] = "", text[2 * AUTH_LONGEST];
+	int n = snprintf(text, sizeof text, "Bearer %s", secret);
 
-	buf_printf(&b, "Bearer %s", secret);
-	digest(a->bearer, b.p, b.len);
-	buf_printf(&word, "lmc:%s", secret);
-	buf_reset(&b);
-	buf_puts(&b, "Basic ");
-	base64(&b, word.p, word.len);
-	digest(a->basic, b.p, b.len);
-	memset(b.p, 0, b.len);
-	memset(word.p, 0, word.len);
-	buf_free(&b);
-	buf_free(&word);
+	digest(a->bearer, text, (size_t)n);
+	n = snprintf(word, sizeof word - 2, "lmc:%s", secret);
+	memcpy(text, "Basic ", 6);
+	digest(a->basic, text, 6 + base64(text + 6, (unsigned char *)word, (size_t)n));
 	a->on = true;
 }
 
@@ -108,5 +97,5 @@ bool auth_shown(const struct auth *a, const struct http_head *h)
 	if (!f)
 		return false;
 	digest(sum, f->value.p, f->value.n);
-	return !differs(sum, a->bearer) | !differs(sum, a->basic);
+	return (int)!differs(sum, a->bearer) | (int)!differs(sum, a->basic);
 }

@@ -66,30 +66,22 @@ static void begin(struct report *r, enum roster_kind kind)
 
 /* ---- heartbeats ---- */
 
-enum { PID, ADDRESS, VERSION, INFO, PARAMS };
-
-static const char *const params[] = { "pid", "api_address", "version", "other_info" };
-
-/* The first of a name counts, as it does upstream. */
-static int take_param(struct report *r, struct span got[PARAMS], const char *p, size_t n)
+/* A parameter as *out, which has what it is when it is not there. Its place is
+ * behind what was taken before. */
+static int take_param(struct report *r, struct span query, const char *name,
+		      size_t most, struct span *out)
 {
-	const char *value = memchr(p, '=', n);
-	size_t key = value ? (size_t)(value - p) : n;
 	char *to = r->mem + r->used;
-	long len;
+	bool bad = false;
+	long n = url_param(query.p, query.n, name, to, sizeof r->mem - r->used, &bad);
 
-	value = value ? value + 1 : p + n;
-	for (int i = 0; i < PARAMS; i++) {
-		if (strlen(params[i]) != key || memcmp(params[i], p, key) != 0 || got[i].p)
-			continue;
-		len = url_form(value, (size_t)(p + n - value), to);
-		if (len < 0)
-			return wrong(r, "%s: bad percent-encoding", params[i]);
-		got[i] = (struct span){ to, (size_t)len };
-		to[len] = '\0';
-		r->used += (size_t)len + 1;
-	}
-	return 0;
+	if (bad)
+		return wrong(r, "%s: bad percent-encoding, or too long", name);
+	if (n < 0)
+		return 0;
+	*out = (struct span){ to, (size_t)n };
+	r->used += (size_t)n + 1;
+	return fits(r, name, *out, most);
 }
 
 static int take_address(struct report *r, struct span s)
@@ -97,8 +89,6 @@ static int take_address(struct report *r, struct span s)
 	struct buf b = BUF(sizeof r->key - 1);
 	const char *why = "";
 
-	if (fits(r, "api_address", s, ROSTER_KEY - 1) < 0)
-		return -1;
 	if (strncasecmp(s.p, "http://", 7) != 0 && strncasecmp(s.p, "https://", 8) != 0)
 		return wrong(r, "api_address: it is http://HOST:PORT or https://HOST:PORT");
 	if (addr_parse(&r->at, s.p, -1, &why) < 0)
@@ -122,34 +112,24 @@ static void settle(struct report *r)
 
 int report_heartbeat(struct report *r, const char *query, size_t n)
 {
-	struct span got[PARAMS] = { { 0 } };
-	const char *p = query, *end = query + n, *amp;
+	struct span q = { query, n }, address = { "", 0 }, pid = { "", 0 };
+	struct roster_report *b = &r->b;
 
 	begin(r, ROSTER_FRONTEND);
-	if (n >= sizeof r->mem - PARAMS)
-		return wrong(r, "the query is over %zu bytes", sizeof r->mem - PARAMS);
-	for (; p < end; p = amp + 1) {
-		amp = memchr(p, '&', (size_t)(end - p));
-		if (!amp)
-			amp = end;
-		if (take_param(r, got, p, (size_t)(amp - p)) < 0)
-			return -1;
-	}
-	if (!got[ADDRESS].n)
-		return wrong(r, "api_address is missing");
-	if (!got[VERSION].p)
-		got[VERSION] = (struct span){ "1.0.0", 5 };
-	if (!got[INFO].p)
-		got[INFO] = (struct span){ "{}", 2 };
-	if (take_address(r, got[ADDRESS]) < 0 ||
-	    fits(r, "version", got[VERSION], ROSTER_VERSION) < 0 ||
-	    fits(r, "other_info", got[INFO], ROSTER_INFO) < 0)
+	b->text[TEXT_VERSION] = (struct span){ "1.0.0", 5 };
+	b->text[TEXT_INFO] = (struct span){ "{}", 2 };
+	if (take_param(r, q, "api_address", ROSTER_KEY - 1, &address) < 0 ||
+	    take_param(r, q, "pid", ROSTER_KEY, &pid) < 0 ||
+	    take_param(r, q, "version", ROSTER_VERSION, &b->text[TEXT_VERSION]) < 0 ||
+	    take_param(r, q, "other_info", ROSTER_INFO, &b->text[TEXT_INFO]) < 0)
 		return -1;
-	r->b.has_pid = digits(got[PID], &r->b.pid) == 0;
-	if (!r->b.has_pid)
-		r->b.pid = 0;
-	r->b.text[TEXT_VERSION] = got[VERSION];
-	r->b.text[TEXT_INFO] = got[INFO];
+	if (!address.n)
+		return wrong(r, "api_address is missing");
+	if (take_address(r, address) < 0)
+		return -1;
+	b->has_pid = digits(pid, &b->pid) == 0;
+	if (!b->has_pid)
+		b->pid = 0;
 	settle(r);
 	return 0;
 }
@@ -293,38 +273,25 @@ static bool within(const unsigned char *a, const unsigned char *net, int bits)
 
 int allow_add(struct allow *a, const char *text, const char **why)
 {
-	struct allow_row *row = &a->row[a->n];
-	const char *slash = strchr(text, '/');
-	char host[64];
-	int64_t bits;
-	size_t n = slash ? (size_t)(slash - text) : strlen(text);
+	struct allow_row row = { .domain = text[0] == '.' && text[1] ? text : NULL };
+	size_t n = strcspn(text, "/");
+	bool v6 = strchr(text, ':');
+	int64_t most = v6 ? 128 : 32, bits = most;
+	char host[64] = "";
 
 	*why = "a network is ADDRESS/BITS, a domain begins with a dot";
-	if (a->n == ALLOW_MAX) {
-		*why = "there are 64 of them already";
+	if (n < sizeof host)
+		memcpy(host, text, n);
+	if (!row.domain && (!literal(host, row.net) ||
+			    (text[n] && digits((struct span){ text + n + 1,
+							      strlen(text + n + 1) }, &bits) < 0)))
 		return -1;
-	}
-	memset(row, 0, sizeof *row);
-	if (text[0] == '.' && text[1]) {
-		row->domain = text;
-		a->n++;
-		return 0;
-	}
-	if (n >= sizeof host)
+	*why = bits < 0 || bits > most ? "more bits than an address has" :
+		"there are 64 of them already";
+	if (bits < 0 || bits > most || a->n == ALLOW_MAX)
 		return -1;
-	memcpy(host, text, n);
-	host[n] = '\0';
-	if (!literal(host, row->net))
-		return -1;
-	bits = strchr(host, ':') ? 128 : 32;
-	if (slash && digits((struct span){ slash + 1, strlen(slash + 1) }, &bits) < 0)
-		return -1;
-	if (bits < 0 || bits > (strchr(host, ':') ? 128 : 32)) {
-		*why = "more bits than an address has";
-		return -1;
-	}
-	row->bits = (int)bits + (strchr(host, ':') ? 0 : 96);
-	a->n++;
+	row.bits = (int)bits + (v6 ? 0 : 96);
+	a->row[a->n++] = row;
 	return 0;
 }
 
