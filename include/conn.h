@@ -6,6 +6,7 @@
 
 #include <sys/uio.h>
 
+#include "peers.h"
 #include "server.h"
 
 /* Bytes that wait: p[off..len). Owns p; empty owns nothing. */
@@ -83,6 +84,9 @@ void conn_done(struct conn *c, bool whole);
 void conn_run(struct conn *c);
 void conn_drop(struct conn *c);		/* now, without another byte */
 void conn_reset(struct conn *c);	/* likewise, by RST */
+
+/* Open connections of each client address. */
+extern struct peers conn_peers;
 
 /* For accept.c: a slot (NULL: out of memory), its start on a descriptor (0 or
  * -1), and giving it back unstarted. conn_init before all, 0 or -1. */

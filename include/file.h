@@ -11,5 +11,9 @@ char *read_file(const char *path, size_t max, size_t *n);
 /* Atomic: temporary file beside it, fsync, rename, fsync of the directory.
  * 0 or -1 with errno. mode applies to a new file. */
 int  write_file(const char *path, const void *p, size_t n, unsigned mode);
+/* All of it, however often write() takes only some. 0 or -1 with errno. */
+int  write_all(int fd, const void *p, size_t n);
+/* The directory that a file stands in, so that its name is safe as well. */
+int  sync_dir(const char *path);
 
 #endif

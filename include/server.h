@@ -76,6 +76,9 @@ struct exchange {
 
 /* The client's address as text ("127.0.0.1", "unix"); static buffer. */
 const char *exchange_peer(const struct exchange *x);
+/* The same as 16 bytes, IPv6 or mapped; all zeroes: a UNIX socket. */
+const unsigned char *exchange_source(const struct exchange *x);
+const char *source_text(const unsigned char *source);
 
 /* Gathers the request body, then calls on_body once. Over max: 413. No body:
  * n is 0. The bytes live until on_body returns. */

@@ -14,6 +14,15 @@
  * NUL or %00. */
 long url_decode(const char *p, size_t n, char *out);
 
+/* The same for a value of a query, where "+" is a space. */
+long url_form(const char *p, size_t n, char *out);
+
+/* The first parameter of this name in a query, decoded and with a NUL: its
+ * length, or -1: it is not there, or is badly encoded or over cap - 1 bytes
+ * (*bad). */
+long url_param(const char *query, size_t n, const char *name, char *out, size_t cap,
+	       bool *bad);
+
 /* Appends p percent-encoded: all but unreserved characters (RFC 3986 2.3). */
 int  url_encode(struct buf *b, const char *p, size_t n);
 

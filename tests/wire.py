@@ -492,17 +492,18 @@ def die_with_parent():
 
 
 class Lmc:
-    """lmc proxy on a free port, in front of nodes {name: Upstream or dict}."""
+    """lmc proxy on a free port, in front of nodes {name: Upstream or dict}; or
+    another server of ours."""
 
-    def __init__(self, *args, nodes=None, nofile=None, wrap=(), ready=WAIT):
+    def __init__(self, *args, nodes=None, nofile=None, wrap=(), applet="proxy"):
         listed = [dict(getattr(n, "node", n), name=name)
                   for name, n in (nodes or {}).items()]
         r, w = os.pipe()
-        cmd = list(wrap) + [LMC, "proxy", "--ready-fd", str(w)]
-        if "--config" not in args:
+        cmd = list(wrap) + [LMC, applet, "--ready-fd", str(w)]
+        if "--config" not in args and applet == "proxy":
             cmd += ["--nodes", json.dumps(listed)]
         if not any(a.startswith(("--listen", "--port", "--host")) for a in args):
-            cmd += ["--port", "0"]
+            cmd += ["--listen", "127.0.0.1:0"]
 
         def before():
             die_with_parent()

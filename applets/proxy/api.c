@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "guard.h"
 #include "proxy.h"
 
 enum { OUT_MAX = 4 << 20, BODY_MAX = 1 << 20 };
@@ -138,7 +139,7 @@ void api_proxies_get(struct exchange *x)
 static const struct proxy *named_proxy(struct exchange *x)
 {
 	char name[NODE_NAME + 1];
-	long n = path_segment(x, 2, name, sizeof name);
+	long n = route_segment(x, 2, name, sizeof name);
 	const struct leaf *l = n > 0 ? table_proxy(name, (size_t)n) : NULL;
 
 	if (n < 0)
@@ -291,7 +292,7 @@ static int keep_name(struct exchange *x, int segment)
 {
 	char name[NODE_NAME + 1];
 
-	if (path_segment(x, segment, name, sizeof name) <= 0) {
+	if (route_segment(x, segment, name, sizeof name) <= 0) {
 		reply_detail(x, 400, "bad name in the path");
 		return -1;
 	}
@@ -378,7 +379,7 @@ void api_node_delete(struct exchange *x)
 	const char *why = "";
 	int status = 0, rc;
 
-	if (path_segment(x, 2, name, sizeof name) <= 0) {
+	if (route_segment(x, 2, name, sizeof name) <= 0) {
 		reply_detail(x, 400, "bad name in the path");
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guard.h"
 #include "proxy.h"
 
 enum {
@@ -109,7 +110,7 @@ static void unknown(struct exchange *x, const char *name)
 void forward_proxy2(struct exchange *x)
 {
 	char name[NODE_NAME + 1], inner[NODE_NAME + 1], word[16];
-	long n = path_segment(x, 1, name, sizeof name), m = 0;
+	long n = route_segment(x, 1, name, sizeof name), m = 0;
 	const struct leaf *l;
 
 	if (n <= 0) {
@@ -119,9 +120,9 @@ void forward_proxy2(struct exchange *x)
 		return;
 	}
 	/* /proxy2/FRONTEND/proxy2/NODE/…: ours to resolve when we know it */
-	if (path_segment(x, 2, word, sizeof word) == 6 &&
+	if (route_segment(x, 2, word, sizeof word) == 6 &&
 	    memcmp(word, "proxy2", 6) == 0) {
-		m = path_segment(x, 3, inner, sizeof inner);
+		m = route_segment(x, 3, inner, sizeof inner);
 		l = m > 0 ? table_in(name, (size_t)n, inner, (size_t)m) : NULL;
 		if (l) {
 			send_leaf(x, l, rest_of(x, 4));
@@ -142,8 +143,8 @@ void forward_proxy2(struct exchange *x)
 void forward_proxy(struct exchange *x)
 {
 	char host[ADDR_HOST], port[ADDR_HOST];
-	long n = path_segment(x, 1, host, sizeof host);
-	long m = path_segment(x, 2, port, sizeof port);
+	long n = route_segment(x, 1, host, sizeof host);
+	long m = route_segment(x, 2, port, sizeof port);
 	struct span rest = rest_of(x, 3);
 	const struct leaf *l;
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "applet.h"
 #include "die.h"
@@ -14,9 +13,10 @@
 #include "label.h"
 #include "log.h"
 #include "proxy.h"
+#include "service.h"
 #include "source.h"
 
-enum { LISTENERS = 16, SPARE_FDS = 64, FIRST_FD = 3 };
+enum { LISTENERS = 16, FIRST_FD = 3 };
 
 static struct {
 	const char *host, *log_level, *log, *state, *access_log, *access_file;
@@ -204,32 +204,10 @@ static void listen_all(void)
 
 static void tell_addresses(void)
 {
-	struct buf b = BUF(LISTENERS * (ADDR_HOST + 16));
-
-	for (int i = 0; i < listeners_n; i++) {
-		struct buf one = BUF(ADDR_HOST + 16);
-
-		addr_print(&listeners[i].addr, &one);
-		log_event(LOG_INFO, "listening", "addr", one.p, NULL);
-		buf_printf(&b, "%s\n", one.p);
-		buf_free(&one);
-	}
 	/* a replaced process has told its starter already */
-	if (o.ready_fd >= 0 && !replace_replacing() && net_ready((int)o.ready_fd, b.p) < 0)
+	if (service_tell(listeners, listeners_n,
+			 replace_replacing() ? -1 : (int)o.ready_fd) < 0)
 		die(EXIT_SYS, "unable to write to --ready-fd %ld:", o.ready_fd);
-	buf_free(&b);
-}
-
-/* As many descriptors as the connections may need, if we are let. */
-static void raise_nofile(void)
-{
-	struct rlimit r;
-	rlim_t want = (rlim_t)o.limits.connections * 2 + SPARE_FDS;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= want)
-		return;
-	r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
-	setrlimit(RLIMIT_NOFILE, &r);
 }
 
 /* ---- end ---- */
@@ -332,7 +310,7 @@ static int proxy_run(int argc, char **argv)
 	log_json = strcmp(o.log, "json") == 0;
 	if (loop_init() < 0)
 		die(EXIT_SYS, "unable to start:");
-	raise_nofile();
+	service_nofile(o.limits.connections);
 	server.limits = &o.limits;
 	server.on_drained = drained;
 	open_table();

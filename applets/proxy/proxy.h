@@ -180,8 +180,4 @@ void api_proxy_nodes_get(struct exchange *x);
 void api_proxy_nodes_post(struct exchange *x);
 void api_proxy_refresh(struct exchange *x);
 
-/* Segment i of the request path (0 is the first), decoded into out (cap
- * bytes, NUL-terminated): its length, or -1. */
-long path_segment(const struct exchange *x, int i, char *out, size_t cap);
-
 #endif

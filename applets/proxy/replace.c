@@ -11,12 +11,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +21,7 @@
 #include "file.h"
 #include "log.h"
 #include "proxy.h"
+#include "service.h"
 
 #define READY_VAR "LMC_REPLACE_FD"
 
@@ -147,29 +145,6 @@ int replace_start(const int *fds, int n)
 	return 0;
 }
 
-/* sd_notify(3): one datagram. */
-static void notify(const char *text)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	const char *path = getenv("NOTIFY_SOCKET");
-	size_t n = path ? strlen(path) : 0;
-	int fd;
-
-	if (n < 2 || n >= sizeof sa.sun_path)
-		return;
-	memcpy(sa.sun_path, path, n);
-	if (path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&sa,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-		log_event(LOG_WARN, "service manager not told", "reason",
-			  strerror(errno), NULL);
-	close(fd);
-}
-
 void replace_ready(void)
 {
 	const char *text = getenv(READY_VAR);
@@ -177,7 +152,7 @@ void replace_ready(void)
 	int fd;
 
 	snprintf(line, sizeof line, "READY=1\nMAINPID=%ld", (long)getpid());
-	notify(line);
+	service_notify(line);
 	if (!text)
 		return;
 	fd = (int)strtol(text, NULL, 10);
@@ -193,10 +168,10 @@ bool replace_replacing(void)
 
 void replace_ending(void)
 {
-	notify("STOPPING=1");
+	service_notify("STOPPING=1");
 }
 
 void replace_reloading(bool begins)
 {
-	notify(begins ? "RELOADING=1" : "READY=1");
+	service_notify(begins ? "RELOADING=1" : "READY=1");
 }

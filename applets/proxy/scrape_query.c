@@ -95,15 +95,11 @@ static int take_param(struct waiter *w, const char *key, const char *value)
 	return 0;
 }
 
-/* '+' is a space in a query (the form encoding). NULL: bad escapes. */
+/* In place. NULL: bad escapes. */
 static char *decode_form(char *p)
 {
-	long n;
+	long n = url_form(p, strlen(p), p);
 
-	for (char *at = p; *at; at++)
-		if (*at == '+')
-			*at = ' ';
-	n = url_decode(p, strlen(p), p);
 	if (n < 0)
 		return NULL;
 	p[n] = '\0';

@@ -63,8 +63,9 @@ char *read_file(const char *path, size_t max, size_t *n)
 	return b.p;
 }
 
-static int write_all(int fd, const char *p, size_t n)
+int write_all(int fd, const void *from, size_t n)
 {
+	const char *p = from;
 	ssize_t put;
 
 	while (n) {
@@ -81,7 +82,7 @@ static int write_all(int fd, const char *p, size_t n)
 
 /* Some filesystems cannot sync a directory and say EINVAL; the rename is then
  * as safe as they make it. */
-static int sync_dir(const char *path)
+int sync_dir(const char *path)
 {
 	char *dir = strdup(path), *slash;
 	int fd, bad, err;

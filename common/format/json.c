@@ -410,7 +410,7 @@ static void put_special(struct buf *b, unsigned char c)
 	const char *at = c ? strchr(from, c) : NULL;
 
 	if (at)
-		buf_printf(b, "\\%c", to[at - from]);
+		buf_add(b, (char[]){ '\\', to[at - from] }, 2);
 	else
 		buf_printf(b, c < 0x20 ? "\\u%04x" : "\\udc%02x", c);
 }
@@ -421,12 +421,13 @@ int json_put(struct buf *b, const char *p, size_t n)
 
 	buf_putc(b, '"');
 	while (i < n) {
-		step = json_utf8(p + i, n - i);
-		if (step && (unsigned char)p[i] >= 0x20
-		    && p[i] != '"' && p[i] != '\\') {
-			i += step;
+		/* long lists are mostly plain ASCII */
+		while (i < n && (signed char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
+			i++;
+		step = i < n && (unsigned char)p[i] >= 0x80 ? json_utf8(p + i, n - i) : 0;
+		i += step;
+		if (step || i == n)
 			continue;
-		}
 		buf_add(b, p + from, i - from);
 		put_special(b, (unsigned char)p[i]);
 		from = ++i;

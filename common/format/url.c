@@ -60,6 +60,37 @@ long url_decode(const char *p, size_t n, char *out)
 	return len;
 }
 
+long url_form(const char *p, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = p[i] == '+' ? ' ' : p[i];
+	return url_decode(out, n, out);
+}
+
+long url_param(const char *query, size_t n, const char *name, char *out, size_t cap,
+	       bool *bad)
+{
+	const char *p = query, *end = query + n, *amp;
+	size_t k = strlen(name);
+	long got = -1;
+
+	for (; p < end; p = amp + 1) {
+		amp = memchr(p, '&', (size_t)(end - p));
+		if (!amp)
+			amp = end;
+		if ((size_t)(amp - p) <= k || p[k] != '=' || memcmp(p, name, k) != 0)
+			continue;
+		p += k + 1;
+		if ((size_t)(amp - p) < cap)
+			got = url_form(p, (size_t)(amp - p), out);
+		*bad = got < 0;
+		if (!*bad)
+			out[got] = '\0';
+		return got;
+	}
+	return -1;
+}
+
 static bool unreserved(char c)
 {
 	return digit(c) || letter(c) || (c && strchr("-._~", c));

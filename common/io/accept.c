@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "conn.h"
-#include "peers.h"
 
 enum {
 	ACCEPTS = 64,		/* taken from a listener per turn */
@@ -18,6 +17,7 @@ enum {
 	PARK_MS = 100		/* a listener rests when descriptors run out */
 };
 
+struct peers conn_peers;
 static int reserve_fd = -1;	/* given up to answer when no other is left */
 
 static void remember_peer(struct conn *c, const struct sockaddr_storage *ss)
@@ -50,18 +50,27 @@ static const char *dotted(const unsigned char *p, char *out)
 	return out;
 }
 
-const char *exchange_peer(const struct exchange *x)
+const char *source_text(const unsigned char *p)
 {
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	static const unsigned char none[16];
 	static char text[INET6_ADDRSTRLEN];
-	const unsigned char *p = x->conn->peer;
 
 	if (memcmp(p, none, 16) == 0)
 		return "unix";
 	if (memcmp(p, mapped, 12) == 0)
 		return dotted(p + 12, text);
 	return inet_ntop(AF_INET6, p, text, sizeof text);
+}
+
+const char *exchange_peer(const struct exchange *x)
+{
+	return source_text(x->conn->peer);
+}
+
+const unsigned char *exchange_source(const struct exchange *x)
+{
+	return x->conn->peer;
 }
 
 static void too_many(struct server *s, int fd, bool address)
@@ -140,9 +149,9 @@ static bool one_more(struct conn *c)
 	if (!limit || c->listener->addr.kind == ADDR_UNIX)
 		return true;
 	c->counted = true;
-	if (peers_add(c->peer) <= limit)
+	if (peers_add(&conn_peers, c->peer) <= limit)
 		return true;
-	peers_drop(c->peer);
+	peers_drop(&conn_peers, c->peer);
 	return false;
 }
 
@@ -163,7 +172,7 @@ static void welcome(struct listener *l, int fd, const struct sockaddr_storage *s
 	}
 	if (conn_start(c, fd) < 0) {
 		if (c->counted)
-			peers_drop(c->peer);
+			peers_drop(&conn_peers, c->peer);
 		close(fd);
 		conn_free(&c->task);
 	}

@@ -1,4 +1,4 @@
-/* peers.c - how many connections each client address has open
+/* peers.c - how often each client address is counted
  * SPDX-License-Identifier: Apache-2.0
  *
  * An open-addressing table; a row whose count falls to 0 is taken out by
@@ -10,89 +10,91 @@
 
 #include "peers.h"
 
-struct row {
+struct peers_row {
 	unsigned char address[16];
 	long count;		/* 0: free */
 };
 
-static struct row *rows;
-static size_t cap, used;	/* cap is a power of two */
-
-static size_t home(const unsigned char *a)
+static size_t home(const struct peers *s, const unsigned char *a)
 {
 	uint64_t h = 1469598103934665603u;
 
 	for (int i = 0; i < 16; i++)
 		h = (h ^ a[i]) * 1099511628211u;
-	return (size_t)(h ^ h >> 32) & (cap - 1);
+	return (size_t)(h ^ h >> 32) & (s->cap - 1);
 }
 
-static size_t find(const unsigned char *a)
+static size_t find(const struct peers *s, const unsigned char *a)
 {
-	size_t i = home(a);
+	size_t i = home(s, a);
 
-	while (rows[i].count && memcmp(rows[i].address, a, 16) != 0)
-		i = (i + 1) & (cap - 1);
+	while (s->rows[i].count && memcmp(s->rows[i].address, a, 16) != 0)
+		i = (i + 1) & (s->cap - 1);
 	return i;
 }
 
-static int grow(void)
+static int grow(struct peers *s)
 {
-	struct row *old = rows;
-	size_t old_cap = cap;
+	struct peers_row *old = s->rows;
+	size_t old_cap = s->cap;
 
-	if ((used + 1) * 2 <= cap)
+	if ((s->used + 1) * 2 <= s->cap)
 		return 0;
-	rows = calloc(cap ? cap * 2 : 64, sizeof *rows);
-	if (!rows) {
-		rows = old;
+	s->rows = calloc(s->cap ? s->cap * 2 : 64, sizeof *s->rows);
+	if (!s->rows) {
+		s->rows = old;
 		return -1;
 	}
-	cap = cap ? cap * 2 : 64;
+	s->cap = s->cap ? s->cap * 2 : 64;
 	for (size_t i = 0; i < old_cap; i++)
 		if (old[i].count)
-			rows[find(old[i].address)] = old[i];
+			s->rows[find(s, old[i].address)] = old[i];
 	free(old);
 	return 0;
 }
 
-long peers_add(const unsigned char *address)
+long peers_add(struct peers *s, const unsigned char *address)
 {
-	struct row *r;
+	struct peers_row *r;
 
-	if (grow() < 0)
+	if (grow(s) < 0)
 		return -1;
-	r = &rows[find(address)];
+	r = &s->rows[find(s, address)];
 	if (!r->count) {
 		memcpy(r->address, address, 16);
-		used++;
+		s->used++;
 	}
 	return ++r->count;
 }
 
 /* May the row at `at` move to the hole without leaving its run? */
-static int may_move(size_t hole, size_t at)
+static int may_move(const struct peers *s, size_t hole, size_t at)
 {
-	size_t want = home(rows[at].address);
+	size_t want = home(s, s->rows[at].address);
 
 	return hole <= at ? want <= hole || want > at : want <= hole && want > at;
 }
 
-void peers_drop(const unsigned char *address)
+void peers_drop(struct peers *s, const unsigned char *address)
 {
 	size_t hole, at;
 
-	if (!cap)
+	if (!s->cap)
 		return;
-	hole = find(address);
-	if (!rows[hole].count || --rows[hole].count)
+	hole = find(s, address);
+	if (!s->rows[hole].count || --s->rows[hole].count)
 		return;
-	used--;
-	for (at = (hole + 1) & (cap - 1); rows[at].count; at = (at + 1) & (cap - 1)) {
-		if (!may_move(hole, at))
+	s->used--;
+	for (at = (hole + 1) & (s->cap - 1); s->rows[at].count; at = (at + 1) & (s->cap - 1)) {
+		if (!may_move(s, hole, at))
 			continue;
-		rows[hole] = rows[at];
-		rows[at].count = 0;
+		s->rows[hole] = s->rows[at];
+		s->rows[at].count = 0;
 		hole = at;
 	}
+}
+
+long peers_count(const struct peers *s, const unsigned char *address)
+{
+	return s->cap ? s->rows[find(s, address)].count : 0;
 }

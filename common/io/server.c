@@ -8,7 +8,6 @@
 
 #include "clock.h"
 #include "conn.h"
-#include "peers.h"
 
 enum {
 	SLAB        = 64,	/* connections allocated at once */
@@ -98,7 +97,7 @@ static void conn_close(struct conn *c)
 	drained(c->listener->server);
 	c->listener->server->open--;
 	if (c->counted)
-		peers_drop(c->peer);
+		peers_drop(&conn_peers, c->peer);
 	task_later(&c->task, conn_free);
 }
 

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * load [-c CONNECTIONS] [-d SECONDS | -r REQUESTS] [-b BODY | -u UPLOAD]
- *      [-w AT_ONCE] [-s] ADDR PATH
+ *      [-w AT_ONCE] [-n NUMBERS] [-s] [-x] ADDR PATH
  *
  * A closed loop on kept-alive connections, one thread. Each connection first
  * asks once (AT_ONCE of them at the same time), which is not measured. Then
@@ -10,6 +10,9 @@
  * for. -r 0 asks no more, -s waits for a line on stdin before the measured
  * part and again before closing, so that the caller can look at the proxy
  * with the connections open; "ready" and the result are written before.
+ *
+ * With -n the '@'s of PATH ("/x?y=@@@@@") are a number below NUMBERS, the next
+ * one each time. With -x every request has a connection of its own.
  *
  * An answer is right if it has status 200, Content-Length BODY, and as many
  * bytes; for -u, if it tells that UPLOAD bytes came. One JSON object on
@@ -39,8 +42,8 @@ enum {
 };
 
 static struct {
-	uint64_t connections, seconds, requests, body, upload, at_once;
-	bool     limited, steps;
+	uint64_t connections, seconds, requests, body, upload, at_once, numbers;
+	bool     limited, steps, once;
 	const char *addr, *path;
 } o = { .connections = 1, .seconds = 1, .body = 8 };
 
@@ -57,6 +60,7 @@ struct conn {
 static int ep;
 static char request[1024], block[BLOCK];
 static size_t request_n;
+static char *digits;	/* in request; -n */
 static struct conn *conns;
 static uint64_t asked, done, errors, reconnects, bytes, deadline, last;
 static uint64_t busy, cold;
@@ -94,8 +98,9 @@ static void compose(void)
 {
 	int n = snprintf(request, sizeof request,
 		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: lmc-bench\r\n"
-		"Accept: */*\r\n", o.upload ? "POST" : "GET", o.path,
-		strncmp(o.addr, "unix:", 5) ? o.addr : "localhost");
+		"Accept: */*\r\n%s", o.upload ? "POST" : "GET", o.path,
+		strncmp(o.addr, "unix:", 5) ? o.addr : "localhost",
+		o.once ? "Connection: close\r\n" : "");
 
 	if (o.upload)
 		n += snprintf(request + n, sizeof request - (size_t)n,
@@ -106,6 +111,20 @@ static void compose(void)
 	if ((size_t)n >= sizeof request)
 		fatal("%s is too long", o.path);
 	request_n = (size_t)n;
+	digits = strchr(request, '@');
+}
+
+/* A request this short is taken whole: the text is free for the next one. */
+static void next_number(void)
+{
+	static uint64_t next;
+	uint64_t left = next++ % o.numbers;
+	size_t n = strspn(digits, "@0123456789");
+
+	while (n--) {
+		digits[n] = (char)('0' + left % 10);
+		left /= 10;
+	}
 }
 
 static bool more_wanted(void)
@@ -179,6 +198,8 @@ static void ask(struct conn *c)
 	c->busy = true;
 	busy++;
 	c->began = now_ns();
+	if (o.numbers && digits)
+		next_number();
 	c->head_left = request_n;
 	c->up_left = o.upload;
 	c->left = 0;
@@ -196,6 +217,10 @@ static void finished(struct conn *c)
 	if (!c->warm) {
 		c->warm = true;
 		cold--;
+	}
+	if (o.once) {
+		close(c->fd);
+		open_conn(c);
 	}
 	if (!measuring)
 		return;
@@ -390,7 +415,7 @@ static void options(int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "c:d:r:b:u:w:s")) > 0) {
+	while ((opt = getopt(argc, argv, "c:d:r:b:u:w:n:sx")) > 0) {
 		switch (opt) {
 		case 'c': o.connections = number(optarg); break;
 		case 'd': o.seconds = number(optarg); break;
@@ -398,13 +423,16 @@ static void options(int argc, char **argv)
 		case 'b': o.body = number(optarg); break;
 		case 'u': o.upload = number(optarg); break;
 		case 'w': o.at_once = number(optarg); break;
+		case 'n': o.numbers = number(optarg); break;
 		case 's': o.steps = true; break;
+		case 'x': o.once = true; break;
 		default: exit(2);
 		}
 	}
 	if (argc - optind != 2)
 		fatal("usage: load [-c N] [-d SECONDS | -r REQUESTS] "
-		      "[-b BODY | -u UPLOAD] [-w AT_ONCE] [-s] ADDR PATH");
+		      "[-b BODY | -u UPLOAD] [-w AT_ONCE] [-n NUMBERS] [-s] [-x] "
+		      "ADDR PATH");
 	o.addr = argv[optind];
 	o.path = argv[optind + 1];
 	if (o.upload)
