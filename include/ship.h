@@ -9,6 +9,7 @@
 #ifndef SHIP_H
 #define SHIP_H
 
+#include "client.h"
 #include "loop.h"
 #include "opt.h"
 #include "spool.h"
@@ -22,10 +23,13 @@ struct ship {
 	bool   loki, datagram;
 	char   target[512];		/* Loki: the URL's path */
 	const struct strs *labels;	/* Loki: further "KEY=VALUE" */
+	const char *const *headers;	/* Loki: "Name: value", NULL ends */
+	struct client     *client;
+	struct client_req  push;
 	struct watch watch;
 	struct timer timer;
 	struct task  next;
-	struct buf   out, in;
+	struct buf   out;
 	size_t at;			/* bytes of out that are away */
 	int    n;			/* records in out */
 	bool   connecting, asked;	/* asked: all is away, the answer is due */
@@ -37,7 +41,7 @@ struct ship {
 	bool   trouble;
 };
 
-/* "http://HOST:PORT/loki/api/v1/push", or syslog as rfc5424_addr() takes it.
+/* "http(s)://HOST:PORT/loki/api/v1/push", or syslog as rfc5424_addr() takes it.
  * 0, or -1 with *why. */
 int  ship_to(struct ship *s, const char *where, const char **why);
 void ship_go(struct ship *s);		/* there may be something to send */

@@ -48,7 +48,7 @@ log_count() {
 # supervisor: the inner of the two processes of $pid.
 # warden: the third, which is there for when both are killed.
 supervisor() {
-	pgrep -P "$pid" -x lmc
+	pgrep -P "$pid" -x "${LMC##*/}"
 }
 
 warden() {
@@ -204,7 +204,7 @@ tagged_at_least() {
 	wait_until 5 warden_but "$w"
 	w=$(warden)
 	# as killall would find them, but ours alone
-	all=$(pgrep -g "$(pgid "$pid"),$(pgid "$(supervisor)")" -x lmc)
+	all=$(pgrep -g "$(pgid "$pid"),$(pgid "$(supervisor)")" -x "${LMC##*/}")
 	[ "$(wc -w <<<"$all")" = 2 ]
 	# shellcheck disable=SC2086 # two
 	kill -KILL $all
