@@ -21,6 +21,8 @@
  * datagrams at a time, so far apart. */
 enum { UDP_BURST = 64, UDP_PAUSE_MS = 5 };
 
+struct end { size_t out, in; };
+
 enum { LOOK_MS = 5, PREFIX = sizeof(uint32_t), OUT_MAX = 8 << 20, ANSWER_MAX = 64 << 10 };
 
 static void retry(struct timer *t);
@@ -35,7 +37,7 @@ int ship_to(struct ship *s, const char *where, const char **why)
 	size_t n;
 
 	s->watch.fd = -1;
-	s->out.max = OUT_MAX;
+	s->out.max = s->ends.max = OUT_MAX;
 	if (strncmp(where, "http", 4) != 0 || !rest)
 		return rfc5424_addr(where, &s->addr, &s->datagram, why);
 	n = (size_t)(rest + 3 - where);
@@ -61,9 +63,37 @@ static void disconnect(struct ship *s)
 	s->connecting = s->asked = false;
 }
 
+/* How much of the spool the first n bytes of out are; counts whole records. */
+static size_t whole(const struct ship *s, size_t n, int *records)
+{
+	const struct end *e = (const struct end *)(const void *)s->ends.p;
+	int i;
+
+	for (i = 0; i < s->n && e[i].out <= n; i++)
+		;
+	*records = i;
+	return i ? e[i - 1].in : 0;
+}
+
+/* What the other side has of a batch is not sent again. */
+static void keep_sent(struct ship *s)
+{
+	int left = 0, records;
+	size_t in;
+
+	if (!s->datagram && s->watch.fd >= 0)
+		ioctl(s->watch.fd, SIOCOUTQ, &left);
+	in = whole(s, s->at - ((size_t)left < s->at ? (size_t)left : s->at), &records);
+	s->sent += (unsigned long long)records;
+	/* datagrams of the run before are away whatever became of them */
+	if (in || (s->spool->handed && !s->datagram))
+		spool_sent(s->spool, in);
+}
+
 /* The batch stays in the spool and is made anew. */
 static void fail(struct ship *s, const char *why)
 {
+	keep_sent(s);
 	disconnect(s);
 	s->n = 0;
 	s->at = 0;
@@ -159,9 +189,11 @@ static int batch(struct ship *s)
 {
 	struct spool_record r;
 	char *last = NULL;
+	struct end e;
 	int more = 0;
 
 	buf_reset(&s->out);
+	buf_reset(&s->ends);
 	s->at = 0;
 	s->n = 0;
 	spool_rewind(s->spool);
@@ -172,11 +204,13 @@ static int batch(struct ship *s)
 			put_loki(s, &r, &last);
 		else
 			put_syslog(s, &r);
+		e = (struct end){ s->out.len, r.end };
+		buf_add(&s->ends, &e, sizeof e);
 		s->n++;
 	}
 	buf_puts(&s->out, s->loki ? "]}]}" : "");
 	free(last);
-	return more < 0 || s->out.bad ? -1 : s->n;
+	return more < 0 || s->out.bad || s->ends.bad ? -1 : s->n;
 }
 
 static void next_batch(struct task *t)
@@ -186,13 +220,17 @@ static void next_batch(struct task *t)
 
 static void done(struct ship *s)
 {
+	int records;
+	size_t in = whole(s, s->out.len, &records);
+
 	s->asked = false;
 	s->sent += (unsigned long long)s->n;
 	s->n = 0;
 	s->delay = 0;
 	s->trouble = false;
 	timer_stop(&s->timer);
-	if (spool_sent(s->spool) < 0) {
+	if (spool_sent(s->spool, in) < 0) {
+		s->at = 0;
 		fail(s, strerror(errno));
 		return;
 	}
@@ -224,6 +262,8 @@ static void look(struct timer *t)
 		return;
 	}
 	ioctl(s->watch.fd, SIOCOUTQ, &left);
+	if (s->spool->handed && loop_now() - s->asked_ms > SHIP_TRUST_MS)
+		spool_hand(s->spool, 0);
 	if (left == 0)
 		done(s);
 	else if (loop_now() - s->asked_ms > SHIP_ANSWER_MS)
@@ -279,21 +319,13 @@ static int send_some(struct ship *s)
 	return 1;
 }
 
-/* What is away of a batch of datagrams is not sent again. */
-static void part_sent(struct ship *s)
+/* A kill must not send again what is away. */
+static void hand(struct ship *s)
 {
-	struct spool_record r;
-	size_t at = 0;
-	uint32_t n;
+	int records;
 
-	spool_rewind(s->spool);
-	while (at < s->at && spool_next(s->spool, &r) > 0) {
-		memcpy(&n, s->out.p + at, PREFIX);
-		at += PREFIX + n;
-		s->sent++;
-	}
-	if (at)
-		spool_sent(s->spool);
+	if (s->datagram || s->at == s->out.len)
+		spool_hand(s->spool, whole(s, s->at, &records));
 }
 
 static void pump(struct ship *s)
@@ -301,11 +333,9 @@ static void pump(struct ship *s)
 	int more = 1, err;
 
 	while (s->at < s->out.len && (more = send_some(s)) > 0)
-		;
+		hand(s);
 	if (more < 0) {
 		err = errno;
-		if (s->datagram)
-			part_sent(s);
 		fail(s, strerror(err));
 	} else if (s->at == s->out.len) {
 		all_away(s);
@@ -332,7 +362,6 @@ static void pushed(struct client_req *r)
 		if (s->on_trouble)
 			s->on_trouble(s, why);
 		s->refused += (unsigned long long)s->n;
-		s->n = 0;
 		done(s);
 	} else if (r->status / 100 == 2) {
 		done(s);
@@ -384,6 +413,9 @@ static void ready(struct watch *w, unsigned bits)
 	}
 	if (bits & READY_OUT && s->connecting) {
 		s->connecting = false;
+		/* the run before was killed: see ship.h */
+		if (s->spool->handed && spool_sent(s->spool, s->spool->handed) == 0)
+			s->n = 0;
 		work(s);
 		return;
 	}
@@ -453,4 +485,5 @@ void ship_close(struct ship *s)
 	task_cancel(&s->next);
 	client_free(s->client);
 	buf_free(&s->out);
+	buf_free(&s->ends);
 }
