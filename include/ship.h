@@ -20,7 +20,7 @@
 #include "url.h"
 
 enum { SHIP_BATCH = 64 << 10, SHIP_FIRST_MS = 100, SHIP_MAX_MS = 5000, SHIP_ANSWER_MS = 30000,
-	SHIP_TRUST_MS = 1000 };
+	SHIP_TRUST_MS = 5000 };
 
 struct ship {
 	struct spool *spool;

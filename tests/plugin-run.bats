@@ -586,6 +586,8 @@ sys.exit(not eval(sys.argv[3]))' "$LMC" "$1" "$2"
 	has "STATE"
 	[ "$(grep -cE '^up +[0-9]+ .* good.sh$' <<<"$output")" = 1 ]
 	[ "$(stat -c %a s)" = 600 ]
+	run "$LMC" plugin-run --status "unix:$PWD/s" --ps -o json
+	python3 "$HERE/schema.py" "$HERE/../docs/schema/plugin-run-ps.json" <<<"$output"
 }
 
 @test "--stop and --restart-now do so to one plugin, and an unknown name is said to be" {

@@ -324,8 +324,13 @@ static void hand(struct ship *s)
 {
 	int records;
 
-	if (s->datagram || s->at == s->out.len)
-		spool_hand(s->spool, whole(s, s->at, &records));
+	spool_hand(s->spool, whole(s, s->at, &records));
+}
+
+/* It has stood there for long: nobody knows whether it will be read. */
+static void doubt(struct timer *t)
+{
+	spool_hand(SHIP(t, timer)->spool, 0);
 }
 
 static void pump(struct ship *s)
@@ -339,6 +344,8 @@ static void pump(struct ship *s)
 		fail(s, strerror(err));
 	} else if (s->at == s->out.len) {
 		all_away(s);
+	} else if (!s->datagram && s->at) {
+		timer_set(&s->timer, loop_now() + SHIP_TRUST_MS, doubt);
 	}
 }
 
