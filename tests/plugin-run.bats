@@ -316,6 +316,85 @@ print(json.load(sys.stdin)["cgroup"])')
 	[ "$(cat 1/cgroup.kill)" = 1 ]
 }
 
+# A kernel in a process (user-mode Linux), whose root is this machine's, for
+# what no test may do to the machine's own cgroups: $output is what job.sh said.
+own_kernel() {
+	local uml
+
+	uml=$(command -v linux.uml) || skip "no user-mode Linux here"
+	cat >init.sh <<-E
+	#!/bin/bash
+	export PATH=$PATH
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	mount -t tmpfs tmpfs /mnt && cd /mnt
+	LMC=$LMC bash $PWD/job.sh 2>&1
+	echo o >/proc/sysrq-trigger
+	sleep 10
+	E
+	chmod 755 init.sh
+	run timeout 100 "$uml" mem=512M rootfstype=hostfs rootflags=/ ro init="$PWD/init.sh" \
+		con=null con0=fd:0,fd:1 quiet </dev/null
+	[[ $output == *begun* ]] || skip "user-mode Linux does not run here"
+	output=${output//$'\r'/}
+}
+
+@test "in a kernel that has the controllers memory= and procs= hold for all of a plugin" {
+	cat >job.sh <<-'E'
+	echo begun
+	mkdir p /sys/fs/cgroup/service
+	echo +memory +pids >/sys/fs/cgroup/cgroup.subtree_control
+	# each process is below its limit, together they are not
+	cat >p/greedy.sh <<-"X"
+	# lmc: memory=48M restart=never
+	sleep 1
+	for i in 1 2 3; do head -c 25M /dev/zero | tail -n 1 | tail -n 1 >/dev/null & done
+	wait; echo survived
+	X
+	cat >p/many.sh <<-"X"
+	# lmc: procs=5 restart=never
+	for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo survived
+	X
+	# nothing but lmc is left in the service's group: it makes room
+	cat >p/last.sh <<-"X"
+	# lmc: restart=never
+	sleep 1
+	echo "memory.max $(cat /sys/fs/cgroup/service/lmc-*/1/memory.max)"
+	echo "pids.max $(cat /sys/fs/cgroup/service/lmc-*/3/pids.max)"
+	echo "controllers $(cat /sys/fs/cgroup/service/cgroup.subtree_control)"
+	echo "lmc in $(cat /proc/$PPID/cgroup)"
+	env -i setsid -f sleep 1000
+	exec sleep 1000
+	X
+	(echo $BASHPID >/sys/fs/cgroup/service/cgroup.procs; exec "$LMC" plugin-run --detached p 2>log) &
+	for ((i = 0; i < 200; i++)); do
+		sleep 0.1
+		grep -q 'greedy.sh.. was' log && grep -q 'lmc in' log && break
+	done
+	cat log
+	sleep 0.5
+	pkill -KILL -x lmc
+	for ((i = 0; i < 20; i++)); do
+		sleep 0.1
+		pgrep -x sleep >/dev/null || break
+	done
+	pgrep -cx sleep
+	ls -d /sys/fs/cgroup/service/lmc*
+	echo ended
+	E
+	own_kernel
+	has "[greedy.sh]* was killed by SIGKILL"
+	lacks "[greedy.sh] survived"
+	has "fork: retry: Resource temporarily unavailable"
+	has "memory.max 50331648"
+	has "pids.max 5"
+	has "controllers memory pids"
+	has "lmc in 0::/service/lmc"
+	lacks setrlimit
+	has $'\n0\n'
+}
+
 @test "without a cgroup limits are setrlimit's, which is told; --cgroup names a wrong place" {
 	plugin p/a.sh '# lmc: memory=64M' 'ulimit -v'
 	run "$LMC" plugin-run --cgroup none --until-done p
