@@ -152,11 +152,12 @@ void cgroup_kill(long job)
 long cgroup_job(const char *text)
 {
 	const char *at = *top ? strstr(text, top + base_n) : NULL;
-	long job;
+	long job = -1;
 
-	if (!at)
-		return -1;
-	job = strtol(at + strlen(top + base_n) + 1, NULL, 10);
+	if (at)
+		at += strlen(top + base_n);
+	if (at && *at == '/')
+		job = strtol(at + 1, NULL, 10);
 	return job > 0 ? job : -1;
 }
 
