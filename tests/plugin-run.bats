@@ -603,6 +603,20 @@ while b"the end" not in last and (b := os.read(0, 65536)):
 	wait_until 10 log_has "[a.sh] up"
 }
 
+@test "--wait-for takes a node's socket, and every plugin has a session of its own" {
+	plugin p/a.sh 'read -r _ _ _ _ group session _ </proc/self/stat' \
+		'echo "$((group == $$ && session == $$)) $PPID"' 'exec sleep 1000'
+	"$LMC" plugin-run --wait-for "unix:$PWD/api" p 2>log &
+	started+=("$!")
+	waits=$!
+	log=log
+	sleep 0.5
+	no log_has "started"
+	start demo --node "unix:$PWD/api"
+	log=log
+	wait_until 10 log_has "[a.sh] 1 $(pgrep -P "$waits" -x "${LMC##*/}")"
+}
+
 @test "a crash loop does not disturb the others and uses no measurable CPU" {
 	local ticks
 

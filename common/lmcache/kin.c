@@ -270,13 +270,15 @@ static void close_all_from(int first)
 		close(fd);
 }
 
-/* Most of the program is not needed to wait: its pages come back when they
- * are. Half a megabyte less for each of the two that do nothing else. */
+/* Most of the program is not needed to wait: its pages, up to the first that
+ * is written to, come back when they are. Half a megabyte less for each of
+ * the two that do nothing else. */
 static void let_go_of_text(void)
 {
-	extern const char __executable_start[], etext[];
+	extern const char __executable_start[], __init_array_start[];
+	uintptr_t end = (uintptr_t)__init_array_start & ~(uintptr_t)4095;
 
-	madvise((void *)(uintptr_t)__executable_start, (size_t)(etext - __executable_start),
+	madvise((void *)(uintptr_t)__executable_start, end - (uintptr_t)__executable_start,
 		MADV_DONTNEED);
 }
 
@@ -292,8 +294,9 @@ static void wait_for_end(pid_t pid)
 static void rename_self(void)
 {
 	static const char name[] = "plugin-warden";
-	unsigned long start = 0, end = 0;
+	unsigned long start, end;
 	const char *p;
+	char *rest;
 	ssize_t n;
 	int i;
 
@@ -301,7 +304,11 @@ static void rename_self(void)
 	p = strrchr(slurp_of(getpid(), "stat", &n), ')');
 	for (i = 2; p && i < 48; i++)	/* to arg_start, arg_end */
 		p = strchr(p + 1, ' ');
-	if (!p || sscanf(p, "%lu %lu", &start, &end) != 2 || end - start < sizeof name)
+	if (!p)
+		return;
+	start = strtoul(p, &rest, 10);
+	end = strtoul(rest, &rest, 10);
+	if (!start || end < start + sizeof name)
 		return;
 	memset((void *)start, 0, end - start);	/* the strings of argv */
 	memcpy((void *)start, name, sizeof name);
