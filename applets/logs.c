@@ -14,13 +14,14 @@
 
 #include "applet.h"
 #include "die.h"
+#include "file.h"
 #include "follow.h"
 #include "log.h"
 #include "ship.h"
 
 static struct {
 	const char *to, *state, *log;
-	struct strs labels;
+	struct strs labels, headers;
 	int64_t spool_max, grace;
 	long ready_fd;
 	bool from_end, until_sent;
@@ -28,9 +29,11 @@ static struct {
 
 static const struct opt opts[] = {
 	STR('t', "to", "ADDR", &o.to, "receiver: tcp://HOST[:514], udp://HOST[:514], "
-	    "unix:/dev/log, or http://HOST:3100/loki/api/v1/push"),
+	    "unix:/dev/log, or http(s)://HOST:3100/loki/api/v1/push"),
 	STR('s', "state", "DIR", &o.state, "keeps what is not sent yet, and how far files were read"),
 	LIST('l', "label", "KEY=VALUE", &o.labels, "a label for every line, for Loki"),
+	LIST(0, "header", "LINE", &o.headers, "a header for Loki, \"X-Scope-OrgID: a\", or @FILE "
+	    "to keep a secret one from ps"),
 	FLAG(0, "from-end", &o.from_end, "of a file never seen before, only what is new"),
 	FLAG(0, "until-sent", &o.until_sent, "end when everything that is there now is sent"),
 	SIZE(0, "spool-max", "BYTES", &o.spool_max, 1 << 20, INT64_MAX,
@@ -229,6 +232,31 @@ static void say_ready(void)
 	close((int)o.ready_fd);
 }
 
+enum { HEADERS = 16, HEADER_MAX = 16 << 10 };
+
+static const char *const *loki_headers(void)
+{
+	static const char *lines[HEADERS + 2] = { "Content-Type: application/json" };
+	const char *given;
+	char *line;
+	size_t n;
+	int i;
+
+	if (o.headers.n > HEADERS)
+		die(EXIT_USAGE, "more than %d --header", HEADERS);
+	for (i = 0; i < o.headers.n; i++) {
+		given = o.headers.v[i];
+		line = *given == '@' ? read_file(given + 1, HEADER_MAX, &n) : xstrdup(given);
+		if (!line)
+			die(EXIT_SYS, "unable to read %s:", given + 1);
+		line[strcspn(line, "\r\n")] = 0;
+		if (!strchr(line, ':'))
+			die(EXIT_USAGE, "--header %s: must be NAME: VALUE", given);
+		lines[i + 1] = line;
+	}
+	return lines;
+}
+
 static int logs_run(int argc, char **argv)
 {
 	const char *why, *dir = state_dir();
@@ -252,6 +280,7 @@ static int logs_run(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	ship.spool = &spool;
 	ship.labels = &o.labels;
+	ship.headers = loki_headers();
 	ship.on_sent = sent;
 	ship.on_idle = idle;
 	ship.on_trouble = trouble;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "cgroup.h"
 #include "die.h"
 #include "json.h"
 #include "kin.h"
@@ -17,7 +18,8 @@
 
 static struct {
 	const char *role, *config, *strict, *explain, *output, *restart, *wait_for;
-	const char *log, *log_dir, *syslog, *status, *stop, *restart_now, *get, *role_of_new;
+	const char *log, *log_dir, *syslog, *status, *stop, *restart_now, *get, *role_of_new,
+		*cgroup;
 	struct strs pass;
 	int64_t grace, backoff, backoff_max, stable, log_size;
 	long worker_id, worker_count, limit, watch_pid, log_count, ready_fd;
@@ -60,6 +62,8 @@ static const struct opt opts[] = {
 	INT(0, "restart-limit", "N", &o.limit, 0, 1000000, "give up after so many restarts in a row "
 	    "(0: never)"),
 	FLAG(0, "watch", &o.watch, "notice plugin files that come, go or change"),
+	STR(0, "cgroup", "DIR", &o.cgroup, "make the plugins' cgroups there, not below our own "
+	    "(none: make none)"),
 	INT(0, "ready-fd", "N", &o.ready_fd, -1, 65535, "say \"started\" there once they are"),
 	HEAD("Plugins' output"),
 	STR(0, "log", "text|json", &o.log, "form of the lines"),
@@ -421,6 +425,8 @@ static int supervised(int n, char **locations)
 	supervise.watch = o.watch && rules.gen == GEN_LMC;
 	supervise.on_begun = started;
 	spill_config();
+	if ((!o.cgroup || strcmp(o.cgroup, "none") != 0) && cgroup_open(o.cgroup) < 0 && o.cgroup)
+		die(EXIT_SYS, "unable to make a cgroup in %s:", safe(o.cgroup, strlen(o.cgroup)));
 	if (kin_guard(&supervise.guard_fd, remove_config_file) < 0)
 		die(EXIT_SYS, "unable to start a guardian:");
 	if (loop_init() < 0)
@@ -435,8 +441,10 @@ static int supervised(int n, char **locations)
 	status = supervise_run();
 	if (o.status)
 		status_close();
-	if (supervise.guard_fd < 0)
+	if (supervise.guard_fd < 0) {
+		cgroup_close();
 		remove_config_file();
+	}
 	return status;
 }
 

@@ -3,7 +3,8 @@
  *
  * A subreaper inherits what its descendants leave behind, so whatever was
  * started stays below it: double forks and new sessions included. A process
- * is told from others of the family by a variable in its environment.
+ * is told from others of the family by a variable in its environment, or by
+ * its cgroup.
  */
 #ifndef KIN_H
 #define KIN_H
@@ -19,7 +20,7 @@ enum { KIN_MAX = 65536 };	/* processes looked at in one go */
 struct kin {
 	pid_t pid, parent, group;
 	char  state;		/* as in /proc/PID/stat: R S D Z T ... */
-	long  job;		/* from KIN_MARK with our pid, -1: none of ours */
+	long  job;		/* from KIN_MARK with our pid, or its cgroup; -1: none of ours */
 	uint64_t cpu_ticks;	/* user and system */
 	uint64_t rss_pages;
 	uint64_t start;		/* ticks after boot: tells a reused pid */
@@ -37,8 +38,9 @@ bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status));
 /* Splits this process: the caller goes on as a child, and the parent stays
  * behind as its guardian until the child ends, forwards signals to it, kills
  * whatever the child leaves behind, however it ended, and exits with its
- * status. *fd is readable in the child when the guardian is gone. PID 1 needs
- * no guardian: *fd is -1. Signals stay blocked in the child until its loop
+ * status. *fd is readable in the child when the guardian is gone. A third
+ * process, the warden, ends what is left when both are killed at once. PID 1
+ * needs neither: *fd is -1. Signals stay blocked in the child until its loop
  * takes them. 0, or -1 with errno. before_exit runs last. */
 int  kin_guard(int *fd, void (*before_exit)(void));
 

@@ -18,7 +18,8 @@
 enum {
 	SPOOL_SEGMENT = 16 << 20,	/* bytes after which a new segment begins */
 	SPOOL_TEXT    = 64 << 10,	/* bytes of a line */
-	SPOOL_SOURCES = 1024
+	SPOOL_SOURCES = 1024,
+	SPOOL_LOCK_MS = 2000
 };
 
 /* How far a source has been read. */
@@ -30,6 +31,7 @@ struct spool_source {
 struct spool_record {
 	const char *path, *text;	/* path NUL-terminated, text not */
 	size_t   n;
+	size_t   end;			/* bytes of the spool up to here, from the first not sent */
 	uint64_t time_us;		/* wall clock when it was read; never the same twice */
 };
 
@@ -39,6 +41,7 @@ struct spool {
 	uint64_t write_gen, read_gen;
 	uint64_t write_size, read_at;	/* bytes in their segments */
 	uint64_t bytes;			/* not sent yet */
+	uint64_t handed;		/* of these: handed over when a kill came, see below */
 	uint64_t last_us;
 	struct spool_source sources[SPOOL_SOURCES];
 	int      sources_n;
@@ -48,7 +51,8 @@ struct spool {
 };
 
 /* Makes dir if need be and locks it. 0, or -1 with errno (EWOULDBLOCK: another
- * process has it). */
+ * process has it, and has had it for SPOOL_LOCK_MS: one that was killed takes a moment
+ * to be gone). */
 int  spool_open(struct spool *s, const char *dir);
 void spool_close(struct spool *s);
 
@@ -62,8 +66,11 @@ int  spool_flush(struct spool *s);
  * it. 1 with *r filled, 0: no more, -1 with errno. */
 int  spool_next(struct spool *s, struct spool_record *r);
 void spool_rewind(struct spool *s);
-/* All that spool_next() gave since the last rewind is sent. 0 or -1. */
-int  spool_sent(struct spool *s);
+/* The first n bytes, as .end counts, are sent. 0 or -1. */
+int  spool_sent(struct spool *s, size_t n);
+/* They are on their way: whoever opens the spool after a kill finds them in
+ * .handed, and decides. n 0: they are not, after all. */
+int  spool_hand(struct spool *s, size_t n);
 bool spool_empty(const struct spool *s);
 
 #endif

@@ -202,6 +202,43 @@ socket.socket(socket.AF_UNIX).bind("p/socket.sh")'
 	row x.sh '"others can write" in r["reason"]'
 }
 
+@test "odd locations are taken as the launchers were seen to take them" {
+	plugin one.sh :
+	plugin sub/two.sh :
+	ln -s sub link
+	ln -s nowhere dangling
+	strict() { list --strict-upstream runtime_str --role worker "$@"; }
+	strict /no/such/dir
+	row /no/such/dir 'r["reason"] == "Runtime plugin location /no/such/dir does not exist"'
+	strict ""
+	row one.sh 'r["runs"]'
+	row sub/two.sh 'r["runs"]'
+	strict one.sh one.sh
+	[ "$(files)" = "one.sh one.sh" ]
+	[ "$(grep -c '"runs": true' <<<"$output")" = 2 ]
+	strict link
+	row two.sh 'r["runs"] and r["argv"][1].endswith("link/two.sh")'
+	strict dangling
+	row dangling 'r["decision"] == "not found" and "does not exist" in r["reason"]'
+	strict /dev/null
+	row /dev/null 'r["decision"] == "not found" and r["argv"] is None'
+	# ours
+	list ""
+	row "" 'r["decision"] == "not found"'
+	list /dev/null
+	row null 'r["decision"] == "failed" and "device" in r["reason"]'
+}
+
+@test "the JSON of --list and --explain is of the promised shape" {
+	plugin p/all_x.sh :
+	plugin p/worker_1_x.sh :
+	plugin p/note.txt :
+	list p /no/such/place
+	python3 "$HERE/schema.py" "$HERE/../docs/schema/plugin-run.json" <<<"$output"
+	run "$LMC" plugin-run --explain p/worker_1_x.sh --worker-count 2 -o json
+	python3 "$HERE/schema.py" "$HERE/../docs/schema/plugin-run.json" <<<"$output"
+}
+
 @test "a missing location is listed as not found" {
 	list /no/such/place
 	row /no/such/place 'r["decision"] == "not found" and "does not exist" in r["reason"]'

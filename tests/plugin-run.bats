@@ -46,9 +46,13 @@ log_count() {
 }
 
 # supervisor: the inner of the two processes of $pid.
+# warden: the third, which is there for when both are killed.
 supervisor() {
-	read -r child _ <"/proc/$pid/task/$pid/children"
-	echo "$child"
+	pgrep -P "$pid" -x "${LMC##*/}"
+}
+
+warden() {
+	pgrep -P "$pid" -x plugin-warden
 }
 
 @test "plugins run by the rules, their streams apart, a line with a prefix each" {
@@ -156,9 +160,13 @@ killed_hard() {
 		run_plugins p
 		# every one has got away: its second session is there
 		wait_until 60 tagged_at_least 100
-		victim=$pid
-		[ "$1" = guardian ] || victim=$(supervisor)
-		kill -KILL "$victim"
+		case $1 in
+		guardian) victim=$pid ;;
+		supervisor) victim=$(supervisor) ;;
+		both) victim="$pid $(supervisor)" ;;
+		esac
+		# shellcheck disable=SC2086 # one or two
+		kill -KILL $victim
 		sleep 1
 		n=$(tagged | wc -l)
 		[ "$n" = 0 ] || { echo "run $i: $n left"; return 1; }
@@ -179,6 +187,41 @@ tagged_at_least() {
 	killed_hard supervisor
 }
 
+@test "kill -9 of guardian and supervisor at once leaves none either" {
+	killed_hard both
+}
+
+@test "killall -9 of everything named lmc leaves nothing, the warden last" {
+	local w all
+
+	plugin p/x.sh '(setsid sleep 1000 &)' 'exec sleep 1000'
+	run_plugins p
+	wait_until 10 tagged_is 2
+	w=$(warden)
+	[ "$(tr '\0' ' ' <"/proc/$w/cmdline" | tr -d ' ')" = plugin-warden ]
+	# a warden that ends is replaced
+	kill -KILL "$w"
+	wait_until 5 warden_but "$w"
+	w=$(warden)
+	# as killall would find them, but ours alone
+	all=$(pgrep -g "$(pgid "$pid"),$(pgid "$(supervisor)")" -x "${LMC##*/}")
+	[ "$(wc -w <<<"$all")" = 2 ]
+	# shellcheck disable=SC2086 # two
+	kill -KILL $all
+	wait_until 2 tagged_is 0
+	wait_until 5 gone "$w"
+}
+
+pgid() {
+	ps -o pgid= -p "$1" | tr -d ' '
+}
+
+warden_but() {
+	local w
+
+	w=$(warden) && [ "$w" != "$1" ]
+}
+
 @test "as PID 1 it reaps 10,000 orphans and leaves no zombie" {
 	unshare -pf --mount-proc true 2>/dev/null || skip "no PID namespace here"
 	# each subshell ends before the process it left behind
@@ -192,6 +235,175 @@ tagged_at_least() {
 	[ "$status" = 0 ]
 	has "left 2 processes below pid 1"
 	has "20,000 pids were used"
+}
+
+# cgroup_here: sets $top to a cgroup v2 directory that we may make groups in.
+cgroup_here() {
+	for top in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+		[ "$(stat -fc %T "$top" 2>/dev/null)" = cgroup2fs ] || continue
+		top=$top$(sed -n 's/^0:://p' /proc/self/cgroup)
+		top=${top%/}
+		[ ! -w "$top" ] || return 0
+	done
+	skip "no writable cgroup v2 here"
+}
+
+sleeps() {
+	[ "$(pgrep -cxf "sleep $secs")" = "$1" ]
+}
+
+@test "who cleared its environment is found by its cgroup: at --stop, kill -9, the end" {
+	cgroup_here
+	secs=1000.$RANDOM$RANDOM
+	plugin p/a.sh '# lmc: grace=200ms' "env -i setsid -f bash -c 'trap \"\" TERM; sleep $secs; :'" \
+		'echo up; exec sleep 1000'
+	run_plugins --status "unix:$PWD/s" p
+	wait_until 10 sleeps 1
+	ps_row a.sh 'r["processes"] == 3'
+	top=$(curl -s --unix-socket s http://localhost/plugins | python3 -c 'import json, sys
+print(json.load(sys.stdin)["cgroup"])')
+	[ "$(wc -l <"$top/1/cgroup.procs")" = 3 ]
+	"$LMC" plugin-run --status "unix:$PWD/s" --stop a.sh
+	wait_until 10 ps_row a.sh 'r["state"] == "stopped"'
+	sleeps 0
+	"$LMC" plugin-run --status "unix:$PWD/s" --restart-now a.sh
+	wait_until 10 sleeps 1
+	# shellcheck disable=SC2046 # two
+	kill -KILL "$pid" $(supervisor)
+	wait_until 2 sleeps 0
+	wait_until 5 no test -e "$top"
+	run_plugins p
+	wait_until 10 sleeps 1
+	stop "$pid"
+	sleeps 0
+	[ "$(find "${top%/*}" -maxdepth 1 -name 'lmc-*' | wc -l)" = 0 ]
+}
+
+@test "alone in its cgroup it makes room: a group with members can limit no child" {
+	cgroup_here
+	mkdir "$top/lmc.test.$$"
+	plugin p/a.sh 'echo up; exec sleep 1000'
+	plugin start.sh "echo \$\$ >$top/lmc.test.$$/cgroup.procs" 'exec "$@"'
+	launch bash start.sh "$LMC" plugin-run --ready-fd 9 p
+	wait_until 10 log_has "] up"
+	[ ! -s "$top/lmc.test.$$/cgroup.procs" ]
+	grep -qE "/lmc.test.$$/lmc$" "/proc/$pid/cgroup"
+	stop "$pid"
+	rmdir "$top/lmc.test.$$/lmc" "$top/lmc.test.$$"
+}
+
+@test "memory= and procs= are a cgroup's where it has the controllers (a made-up one)" {
+	mkdir cg
+	plugin p/a.sh '# lmc: memory=64M procs=50 grace=100ms' "trap '' TERM" \
+		'ulimit -v; echo up; while :; do sleep 0.1; done'
+	plugin p/b.sh 'exec sleep 1000'
+	LMC_FAKE_CGROUP=1 run_plugins --cgroup "$PWD/cg" p
+	wait_until 10 log_has "[a.sh] up"
+	log_has "[a.sh] unlimited"
+	no log_has setrlimit
+	cd cg/lmc-*
+	# written without truncation, as one does there: the second over the first
+	[ "$(cat ../cgroup.subtree_control)" = "+pidsry" ]
+	[ "$(cat cgroup.subtree_control)" = "+pidsry" ]
+	[ "$(cat 1/memory.max)" = 67108864 ]
+	[ "$(cat 1/memory.swap.max)" = 0 ]
+	[ "$(cat 1/memory.oom.group)" = 1 ]
+	[ "$(cat 1/pids.max)" = 50 ]
+	[ "$(cat 1/cgroup.procs)" = 0 ]
+	[ "$(ls 2)" = cgroup.procs ]
+	no test -e 1/cgroup.kill
+	stop "$pid"
+	[ "$(cat 1/cgroup.kill)" = 1 ]
+}
+
+# A kernel in a process (user-mode Linux), whose root is this machine's, for
+# what no test may do to the machine's own cgroups: $output is what job.sh said.
+own_kernel() {
+	local uml
+
+	uml=$(command -v linux.uml) || skip "no user-mode Linux here"
+	cat >init.sh <<-E
+	#!/bin/bash
+	export PATH=$PATH
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	mount -t tmpfs tmpfs /mnt && cd /mnt
+	LMC=$LMC bash $PWD/job.sh 2>&1
+	echo o >/proc/sysrq-trigger
+	sleep 10
+	E
+	chmod 755 init.sh
+	run timeout 100 "$uml" mem=512M rootfstype=hostfs rootflags=/ ro init="$PWD/init.sh" \
+		con=null con0=fd:0,fd:1 quiet </dev/null
+	[[ $output == *begun* ]] || skip "user-mode Linux does not run here"
+	output=${output//$'\r'/}
+}
+
+@test "in a kernel that has the controllers memory= and procs= hold for all of a plugin" {
+	cat >job.sh <<-'E'
+	echo begun
+	mkdir p /sys/fs/cgroup/service
+	echo +memory +pids >/sys/fs/cgroup/cgroup.subtree_control
+	# each process is below its limit, together they are not
+	cat >p/greedy.sh <<-"X"
+	# lmc: memory=48M restart=never
+	sleep 1
+	for i in 1 2 3; do head -c 25M /dev/zero | tail -n 1 | tail -n 1 >/dev/null & done
+	wait; echo survived
+	X
+	cat >p/many.sh <<-"X"
+	# lmc: procs=5 restart=never
+	for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo survived
+	X
+	# nothing but lmc is left in the service's group: it makes room
+	cat >p/last.sh <<-"X"
+	# lmc: restart=never
+	sleep 1
+	echo "memory.max $(cat /sys/fs/cgroup/service/lmc-*/1/memory.max)"
+	echo "pids.max $(cat /sys/fs/cgroup/service/lmc-*/3/pids.max)"
+	echo "controllers $(cat /sys/fs/cgroup/service/cgroup.subtree_control)"
+	echo "lmc in $(cat /proc/$PPID/cgroup)"
+	env -i setsid -f sleep 1000
+	exec sleep 1000
+	X
+	(echo $BASHPID >/sys/fs/cgroup/service/cgroup.procs; exec "$LMC" plugin-run --detached p 2>log) &
+	for ((i = 0; i < 200; i++)); do
+		sleep 0.1
+		grep -q 'greedy.sh.. was' log && grep -q 'lmc in' log && break
+	done
+	cat log
+	sleep 0.5
+	pkill -KILL -x lmc
+	for ((i = 0; i < 20; i++)); do
+		sleep 0.1
+		pgrep -x sleep >/dev/null || break
+	done
+	pgrep -cx sleep
+	ls -d /sys/fs/cgroup/service/lmc*
+	echo ended
+	E
+	own_kernel
+	has "[greedy.sh]* was killed by SIGKILL"
+	lacks "[greedy.sh] survived"
+	has "fork: retry: Resource temporarily unavailable"
+	has "memory.max 50331648"
+	has "pids.max 5"
+	has "controllers memory pids"
+	has "lmc in 0::/service/lmc"
+	lacks setrlimit
+	has $'\n0\n'
+}
+
+@test "without a cgroup limits are setrlimit's, which is told; --cgroup names a wrong place" {
+	plugin p/a.sh '# lmc: memory=64M' 'ulimit -v'
+	run "$LMC" plugin-run --cgroup none --until-done p
+	has "[a.sh] 65536"
+	has "[lmc]* memory= and procs= are setrlimit's"
+	fails_with 111 "$LMC" plugin-run --cgroup "$PWD" --until-done p
+	has "unable to make a cgroup in $PWD: Invalid argument"
+	fails_with 111 "$LMC" plugin-run --cgroup "$PWD/nowhere" --until-done p
+	[ "$(ls)" = p ]
 }
 
 @test "it ends with its own parent, SIGKILL included" {
@@ -391,6 +603,20 @@ while b"the end" not in last and (b := os.read(0, 65536)):
 	wait_until 10 log_has "[a.sh] up"
 }
 
+@test "--wait-for takes a node's socket, and every plugin has a session of its own" {
+	plugin p/a.sh 'read -r _ _ _ _ group session _ </proc/self/stat' \
+		'echo "$((group == $$ && session == $$)) $PPID"' 'exec sleep 1000'
+	"$LMC" plugin-run --wait-for "unix:$PWD/api" p 2>log &
+	started+=("$!")
+	waits=$!
+	log=log
+	sleep 0.5
+	no log_has "started"
+	start demo --node "unix:$PWD/api"
+	log=log
+	wait_until 10 log_has "[a.sh] 1 $(pgrep -P "$waits" -x "${LMC##*/}")"
+}
+
 @test "a crash loop does not disturb the others and uses no measurable CPU" {
 	local ticks
 
@@ -415,17 +641,18 @@ while b"the end" not in last and (b := os.read(0, 65536)):
 	i=$(awk '{print $14 + $15}' "/proc/$s/stat")
 	echo "# ${i}0 ms of CPU to start 50" >&3
 	[[ $LMC == *check* || $LMC == *asan* ]] || [ "$i" -le 5 ]
-	for i in "$pid" "$s"; do
+	for i in "$pid" "$s" "$(warden)"; do
 		timeout -s INT "$secs" strace -qq -p "$i" 2>trace || :
 		# the call it was already waiting in, which being traced may
 		# have woken once
-		tail -n 1 trace | grep -q 'epoll_p\?wait\|sigtimedwait'
+		tail -n 1 trace | grep -q 'epoll_p\?wait\|sigtimedwait\|poll\|restart_syscall'
 		[ "$(wc -l <trace)" -le 2 ] || { cat trace; return 1; }
 	done
 	a=$(awk '/VmRSS/ {print $2}' "/proc/$pid/status")
 	b=$(awk '/VmRSS/ {print $2}' "/proc/$s/status")
-	echo "# resident: guardian $a kB, supervisor $b kB" >&3
-	[[ $LMC == *check* || $LMC == *asan* ]] || [ $((a + b)) -le 2048 ]
+	w=$(awk '/VmRSS/ {print $2}' "/proc/$(warden)/status")
+	echo "# resident: guardian $a kB, supervisor $b kB, warden $w kB" >&3
+	[[ $LMC == *check* || $LMC == *asan* ]] || [ $((a + b + w)) -le 2048 ]
 }
 
 # ps FILE EXPR: a Python expression over that plugin's row, as r.
@@ -452,6 +679,8 @@ sys.exit(not eval(sys.argv[3]))' "$LMC" "$1" "$2"
 	has "STATE"
 	[ "$(grep -cE '^up +[0-9]+ .* good.sh$' <<<"$output")" = 1 ]
 	[ "$(stat -c %a s)" = 600 ]
+	run "$LMC" plugin-run --status "unix:$PWD/s" --ps -o json
+	python3 "$HERE/schema.py" "$HERE/../docs/schema/plugin-run-ps.json" <<<"$output"
 }
 
 @test "--stop and --restart-now do so to one plugin, and an unknown name is said to be" {

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # receiver.py - a syslog or Loki receiver for tests, writing a line per line
 # SPDX-License-Identifier: Apache-2.0
-"""receiver.py tcp|udp|unix|loki ADDR OUT [STATUS...]: says "ADDR" on fd 9 when it
-listens, then writes the text of every message to OUT. ADDR: a port (0: any)
-or a path. STATUS: what Loki answers first, before 204."""
+"""receiver.py tcp|udp|unix|loki|lokis ADDR OUT [STATUS...]: says "ADDR" on fd 9 when
+it listens, then writes the text of every message to OUT. ADDR: a port (0: any)
+or a path. STATUS: what Loki answers first, before 204. lokis: TLS, with cert.pem
+and cert.key of the current directory. OUT.head: the last push's header lines."""
 import http.server
 import json
 import os
 import re
 import socket
+import ssl
 import sys
 
 kind, where, path = sys.argv[1:4]
@@ -67,6 +69,8 @@ class Loki(http.server.BaseHTTPRequestHandler):
     seen = set()
 
     def do_POST(self):
+        with open(path + ".head", "w") as head:
+            head.write(str(self.headers))
         text = self.rfile.read(int(self.headers["Content-Length"]))
         status = statuses.pop(0) if statuses else 204
         if status == 204:
@@ -87,8 +91,12 @@ class Loki(http.server.BaseHTTPRequestHandler):
 
 def loki():
     s = http.server.HTTPServer(("127.0.0.1", int(where)), Loki)
+    if kind == "lokis":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain("cert.pem", "cert.key")
+        s.socket = context.wrap_socket(s.socket, server_side=True)
     ready("127.0.0.1:%d" % s.server_address[1])
     s.serve_forever()
 
 
-{"tcp": tcp, "udp": datagrams, "unix": datagrams, "loki": loki}[kind]()
+{"tcp": tcp, "udp": datagrams, "unix": datagrams, "loki": loki, "lokis": loki}[kind]()

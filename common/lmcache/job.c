@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "child.h"
 #include "clock.h"
 #include "job.h"
@@ -140,8 +141,10 @@ void job_start(struct job *j)
 {
 	timer_stop(&j->start);
 	/* what the run before left behind has had its SIGTERM */
-	if (j->starts)
+	if (j->starts) {
 		job_signal(j, SIGKILL);
+		cgroup_kill(j->id);
+	}
 	if (job_launch(j) < 0) {
 		fail(j);
 		return;
@@ -167,6 +170,7 @@ static void grace_over(struct timer *t)
 void job_kill(struct job *j)
 {
 	j->state = JOB_KILLED;
+	cgroup_kill(j->id);
 	if (job_signal(j, SIGKILL) == 0 && j->pid == 0)
 		job_quiet(j);
 }

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "child.h"
 #include "job_launch.h"
 #include "kin.h"
@@ -117,16 +118,33 @@ static void limit(struct child_spec *c, int what, uint64_t value)
 		c->limits[c->limits_n++] = (struct child_limit){ what, value };
 }
 
+/* A cgroup counts what is used, by all of it; without one a limit holds for
+ * address space, in each process, and for processes, of the whole user. */
+static void cgroup_or_rlimit(struct job *j, struct child_spec *c)
+{
+	int64_t memory = j->note.memory;
+	long procs = j->note.procs;
+	static bool told;
+
+	c->cgroup = cgroup_make(j->id, &memory, &procs);
+	limit(c, RLIMIT_AS, (uint64_t)memory);
+	limit(c, RLIMIT_NPROC, (uint64_t)procs);
+	if ((memory || procs) && !told) {
+		job_tell(NULL, "memory= and procs= are setrlimit's: no cgroup v2 here has "
+			 "its controllers");
+		told = true;
+	}
+}
+
 static int apply_note(struct job *j, struct child_spec *c)
 {
 	const struct note *n = &j->note;
 	const struct passwd *pw;
 
 	c->nice = n->nice;
-	limit(c, RLIMIT_AS, (uint64_t)n->memory);
+	cgroup_or_rlimit(j, c);
 	limit(c, RLIMIT_CPU, (uint64_t)((n->cpu_ms + 999) / 1000));
 	limit(c, RLIMIT_NOFILE, (uint64_t)n->files);
-	limit(c, RLIMIT_NPROC, (uint64_t)n->procs);
 	c->uid = (uid_t)-1;
 	if (!*n->user)
 		return 0;

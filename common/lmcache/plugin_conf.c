@@ -401,10 +401,7 @@ int plugin_conf(struct plugin_conf *c, const char *file, char *why, size_t n)
 	env = getenv("LMCACHE_CONFIG_FILE");
 	if (env && *env)
 		return from_file(c, env, why, n);
-	for (i = 0; i < KEYS; i++)
-		if (env_of(&conf_keys[i]))
-			return from_json(c, "the environment", "{}", 2, why, n);
-	return 0;
+	return from_json(c, "the environment", "{}", 2, why, n);
 }
 
 void plugin_conf_free(struct plugin_conf *c)

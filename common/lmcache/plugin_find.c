@@ -227,7 +227,8 @@ static int one_file(struct plugins *ps, const struct plugin_rules *r, const char
 	return decide(ps, ps->n - 1, r);
 }
 
-static int missing(struct plugins *ps, const struct plugin_rules *r, const char *location)
+static int missing(struct plugins *ps, const struct plugin_rules *r, const char *location,
+		   const char *what)
 {
 	struct plugin *p = row(ps, "", location);
 	char *why;
@@ -235,8 +236,9 @@ static int missing(struct plugins *ps, const struct plugin_rules *r, const char 
 
 	if (!p)
 		return -1;
-	n = asprintf(&why, "%s location %s does not exist",
-		     r->gen == GEN_PLUGIN_ENUM ? "Plugin" : "Runtime plugin", location);
+	n = asprintf(&why, "%s location %s %s",
+		     r->gen == GEN_PLUGIN_ENUM ? "Plugin" : "Runtime plugin",
+		     *location || r->gen != GEN_LMC ? location : "\"\"", what);
 	if (n < 0)
 		return -1;
 	n = say(p, PLUGIN_NOT_FOUND, why);
@@ -268,6 +270,7 @@ static int directory(struct plugins *ps, const struct plugin_rules *r, const cha
 int plugins_find(struct plugins *ps, const struct plugin_rules *r, const char *location)
 {
 	char *clean = r->gen == GEN_LMC ? strdup(location) : pathlib(location);
+	static const char nothing[] = "does not exist";
 	struct stat st;
 	int fd, bad;
 
@@ -275,12 +278,15 @@ int plugins_find(struct plugins *ps, const struct plugin_rules *r, const char *l
 		return -1;
 	if (stat(*clean || r->gen == GEN_LMC ? clean : ".", &st) < 0) {
 		bad = lstat(clean, &st) < 0 || r->gen != GEN_LMC ?
-			missing(ps, r, location) : one_file(ps, r, clean);
+			missing(ps, r, location, nothing) : one_file(ps, r, clean);
+	} else if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && r->gen != GEN_LMC) {
+		/* the launchers passed over these without a word */
+		bad = missing(ps, r, location, "is neither a file nor a directory");
 	} else if (!S_ISDIR(st.st_mode)) {
 		bad = one_file(ps, r, clean);
 	} else {
 		fd = open(*clean ? clean : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		bad = fd < 0 ? missing(ps, r, location) : directory(ps, r, clean, fd);
+		bad = fd < 0 ? missing(ps, r, location, nothing) : directory(ps, r, clean, fd);
 	}
 	free(clean);
 	return bad;

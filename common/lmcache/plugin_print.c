@@ -50,12 +50,14 @@ int plugin_json(struct buf *out, const struct plugin *p, const struct plugin_rul
 			json_put(out, p->argv[i].p, p->argv[i].n);
 		}
 		buf_putc(out, ']');
+	} else {
+		buf_puts(out, ", \"argv\": null");
 	}
-	if (p->decision == PLUGIN_RAN) {
-		buf_puts(out, ", \"env\": ");
-		if (put_vars(out, r, c) < 0)
-			return -1;
-	}
+	buf_puts(out, ", \"env\": ");
+	if (p->decision != PLUGIN_RAN)
+		buf_puts(out, "null");
+	else if (put_vars(out, r, c) < 0)
+		return -1;
 	return buf_putc(out, '}');
 }
 

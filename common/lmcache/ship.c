@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "http.h"
 #include "json.h"
 #include "net.h"
 #include "rfc5424.h"
@@ -22,6 +21,8 @@
  * datagrams at a time, so far apart. */
 enum { UDP_BURST = 64, UDP_PAUSE_MS = 5 };
 
+struct end { size_t out, in; };
+
 enum { LOOK_MS = 5, PREFIX = sizeof(uint32_t), OUT_MAX = 8 << 20, ANSWER_MAX = 64 << 10 };
 
 static void retry(struct timer *t);
@@ -31,29 +32,25 @@ static void work(struct ship *s);
 
 int ship_to(struct ship *s, const char *where, const char **why)
 {
-	size_t host;
-	char base[ADDR_HOST];
+	const char *rest = strstr(where, "://");
+	char base[ADDR_HOST + 16];
+	size_t n;
 
 	s->watch.fd = -1;
-	s->out.max = OUT_MAX;
-	s->in.max = ANSWER_MAX;
-	if (strncmp(where, "https://", 8) == 0) {
-		*why = "https is not spoken here: put a TLS proxy in front";
-		return -1;
-	}
-	if (strncmp(where, "http://", 7) != 0)
+	s->out.max = s->ends.max = OUT_MAX;
+	if (strncmp(where, "http", 4) != 0 || !rest)
 		return rfc5424_addr(where, &s->addr, &s->datagram, why);
-	host = 7 + strcspn(where + 7, "/?");
-	if (host >= sizeof base || strlen(where + host) >= sizeof s->target) {
+	n = (size_t)(rest + 3 - where);
+	n += strcspn(where + n, "/?");
+	if (n >= sizeof base || strlen(where + n) >= sizeof s->target) {
 		*why = "too long";
 		return -1;
 	}
-	memcpy(base, where, host);
-	base[host] = 0;
-	snprintf(s->target, sizeof s->target, "%s", where[host] ? where + host :
-		 "/loki/api/v1/push");
+	memcpy(base, where, n);
+	base[n] = 0;
+	snprintf(s->target, sizeof s->target, "%s", where[n] ? where + n : "/loki/api/v1/push");
 	s->loki = true;
-	return addr_parse(&s->addr, base, 80, why);
+	return addr_parse(&s->addr, base, -1, why);
 }
 
 static void disconnect(struct ship *s)
@@ -63,13 +60,40 @@ static void disconnect(struct ship *s)
 	watch_del(&s->watch);
 	if (fd >= 0)
 		close(fd);
-	buf_reset(&s->in);
 	s->connecting = s->asked = false;
+}
+
+/* How much of the spool the first n bytes of out are; counts whole records. */
+static size_t whole(const struct ship *s, size_t n, int *records)
+{
+	const struct end *e = (const struct end *)(const void *)s->ends.p;
+	int i;
+
+	for (i = 0; i < s->n && e[i].out <= n; i++)
+		;
+	*records = i;
+	return i ? e[i - 1].in : 0;
+}
+
+/* What the other side has of a batch is not sent again. */
+static void keep_sent(struct ship *s)
+{
+	int left = 0, records;
+	size_t in;
+
+	if (!s->datagram && s->watch.fd >= 0)
+		ioctl(s->watch.fd, SIOCOUTQ, &left);
+	in = whole(s, s->at - ((size_t)left < s->at ? (size_t)left : s->at), &records);
+	s->sent += (unsigned long long)records;
+	/* datagrams of the run before are away whatever became of them */
+	if (in || (s->spool->handed && !s->datagram))
+		spool_sent(s->spool, in);
 }
 
 /* The batch stays in the spool and is made anew. */
 static void fail(struct ship *s, const char *why)
 {
+	keep_sent(s);
 	disconnect(s);
 	s->n = 0;
 	s->at = 0;
@@ -135,9 +159,9 @@ static void put_labels(struct ship *s, struct buf *b, const char *path)
 
 /* One stream for each row of lines of one file. The time of a line is kept
  * in the spool, so a batch sent twice is the same twice, which Loki drops. */
-static void put_loki(struct ship *s, struct buf *b, const struct spool_record *r, char **last)
+static void put_loki(struct ship *s, const struct spool_record *r, char **last)
 {
-	struct buf text = BUF(SPOOL_TEXT * 4);
+	struct buf text = BUF(SPOOL_TEXT * 4), *b = &s->out;
 
 	if (!*last || strcmp(*last, r->path) != 0) {
 		buf_puts(b, *last ? "]},{\"stream\":" : "{\"stream\":");
@@ -155,18 +179,6 @@ static void put_loki(struct ship *s, struct buf *b, const struct spool_record *r
 	buf_free(&text);
 }
 
-static void frame_loki(struct ship *s, struct buf *body)
-{
-	struct buf host = BUF(ADDR_HOST + 16);
-
-	addr_print(&s->addr, &host);
-	buf_printf(&s->out, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
-		   "Connection: close\r\nContent-Length: %zu\r\n\r\n",
-		   s->target, s->addr.kind == ADDR_UNIX ? "localhost" : host.p, body->len);
-	buf_add(&s->out, body->p, body->len);
-	buf_free(&host);
-}
-
 static bool udp(const struct ship *s)
 {
 	return s->datagram && s->addr.kind == ADDR_TCP;
@@ -175,32 +187,30 @@ static bool udp(const struct ship *s)
 /* Fills out from the spool; how many records, or -1. */
 static int batch(struct ship *s)
 {
-	struct buf body = BUF(OUT_MAX / 2);
 	struct spool_record r;
 	char *last = NULL;
+	struct end e;
 	int more = 0;
 
 	buf_reset(&s->out);
+	buf_reset(&s->ends);
 	s->at = 0;
 	s->n = 0;
 	spool_rewind(s->spool);
-	buf_puts(&body, "{\"streams\":[");
-	while (s->out.len + body.len < SHIP_BATCH && !(udp(s) && s->n == UDP_BURST) &&
+	buf_puts(&s->out, s->loki ? "{\"streams\":[" : "");
+	while (s->out.len < SHIP_BATCH && !(udp(s) && s->n == UDP_BURST) &&
 	       (more = spool_next(s->spool, &r)) > 0) {
 		if (s->loki)
-			put_loki(s, &body, &r, &last);
+			put_loki(s, &r, &last);
 		else
 			put_syslog(s, &r);
+		e = (struct end){ s->out.len, r.end };
+		buf_add(&s->ends, &e, sizeof e);
 		s->n++;
 	}
-	buf_puts(&body, "]}]}");
-	if (s->loki && s->n)
-		frame_loki(s, &body);
+	buf_puts(&s->out, s->loki ? "]}]}" : "");
 	free(last);
-	if (body.bad || s->out.bad)
-		more = -1;
-	buf_free(&body);
-	return more < 0 ? -1 : s->n;
+	return more < 0 || s->out.bad || s->ends.bad ? -1 : s->n;
 }
 
 static void next_batch(struct task *t)
@@ -210,15 +220,17 @@ static void next_batch(struct task *t)
 
 static void done(struct ship *s)
 {
+	int records;
+	size_t in = whole(s, s->out.len, &records);
+
 	s->asked = false;
 	s->sent += (unsigned long long)s->n;
 	s->n = 0;
 	s->delay = 0;
 	s->trouble = false;
 	timer_stop(&s->timer);
-	if (s->loki)
-		disconnect(s);
-	if (spool_sent(s->spool) < 0) {
+	if (spool_sent(s->spool, in) < 0) {
+		s->at = 0;
 		fail(s, strerror(errno));
 		return;
 	}
@@ -250,6 +262,8 @@ static void look(struct timer *t)
 		return;
 	}
 	ioctl(s->watch.fd, SIOCOUTQ, &left);
+	if (s->spool->handed && loop_now() - s->asked_ms > SHIP_TRUST_MS)
+		spool_hand(s->spool, 0);
 	if (left == 0)
 		done(s);
 	else if (loop_now() - s->asked_ms > SHIP_ANSWER_MS)
@@ -258,18 +272,11 @@ static void look(struct timer *t)
 		timer_set(t, loop_now() + LOOK_MS, look);
 }
 
-static void no_answer(struct timer *t)
-{
-	fail(SHIP(t, timer), "no answer");
-}
-
 static void all_away(struct ship *s)
 {
 	s->asked = true;
 	s->asked_ms = loop_now();
-	if (s->loki)
-		timer_set(&s->timer, loop_now() + SHIP_ANSWER_MS, no_answer);
-	else if (s->datagram)
+	if (s->datagram)
 		done(s);
 	else
 		look(&s->timer);
@@ -312,21 +319,18 @@ static int send_some(struct ship *s)
 	return 1;
 }
 
-/* What is away of a batch of datagrams is not sent again. */
-static void part_sent(struct ship *s)
+/* A kill must not send again what is away. */
+static void hand(struct ship *s)
 {
-	struct spool_record r;
-	size_t at = 0;
-	uint32_t n;
+	int records;
 
-	spool_rewind(s->spool);
-	while (at < s->at && spool_next(s->spool, &r) > 0) {
-		memcpy(&n, s->out.p + at, PREFIX);
-		at += PREFIX + n;
-		s->sent++;
-	}
-	if (at)
-		spool_sent(s->spool);
+	spool_hand(s->spool, whole(s, s->at, &records));
+}
+
+/* It has stood there for long: nobody knows whether it will be read. */
+static void doubt(struct timer *t)
+{
+	spool_hand(SHIP(t, timer)->spool, 0);
 }
 
 static void pump(struct ship *s)
@@ -334,50 +338,74 @@ static void pump(struct ship *s)
 	int more = 1, err;
 
 	while (s->at < s->out.len && (more = send_some(s)) > 0)
-		;
+		hand(s);
 	if (more < 0) {
 		err = errno;
-		if (s->datagram)
-			part_sent(s);
 		fail(s, strerror(err));
 	} else if (s->at == s->out.len) {
 		all_away(s);
+	} else if (!s->datagram && s->at) {
+		timer_set(&s->timer, loop_now() + SHIP_TRUST_MS, doubt);
 	}
 }
 
-static void take_answer(struct ship *s)
+/* It will never like these lines: the next may pass. Whoever may not send, or
+ * not there, or not so much, is asked again. */
+static bool never(int status)
 {
-	struct http_head h;
-	char why[64];
-	ssize_t n;
-	long used;
+	return status / 100 == 4 && status != 429 && status != 408 && status != 401 &&
+		status != 403 && status != 404;
+}
 
-	if (buf_room(&s->in, 4096) < 0) {
-		fail(s, "its answer is too long");
-		return;
-	}
-	n = recv(s->watch.fd, s->in.p + s->in.len, 4096, 0);
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n > 0)
-		s->in.len += (size_t)n;
-	used = http_response(&h, s->in.p, s->in.len, M_POST);
-	if (used == HTTP_MORE && n > 0)
-		return;
-	snprintf(why, sizeof why, used > 0 ? "HTTP status %d" : "no HTTP answer", h.status);
-	if (used > 0 && h.status / 100 == 2) {
-		done(s);
-	} else if (used > 0 && h.status / 100 == 4 && h.status != 429 && h.status != 408 &&
-		   h.status != 401 && h.status != 403 && h.status != 404) {
-		/* it will never like these lines: the next may pass */
+static void pushed(struct client_req *r)
+{
+	struct ship *s = r->ctx;
+	char why[64];
+
+	snprintf(why, sizeof why, "HTTP status %d", r->status);
+	if (r->end != CLIENT_ANSWER) {
+		fail(s, r->why);
+	} else if (never(r->status)) {
 		if (s->on_trouble)
 			s->on_trouble(s, why);
 		s->refused += (unsigned long long)s->n;
-		s->n = 0;
+		done(s);
+	} else if (r->status / 100 == 2) {
 		done(s);
 	} else {
 		fail(s, why);
 	}
+}
+
+/* libcurl has descriptors of its own, so while a push is under way it is
+ * looked after now and then. */
+static void push_on(struct timer *t)
+{
+	struct ship *s = SHIP(t, timer);
+	int64_t age = loop_now() - s->asked_ms;
+
+	client_run(s->client, 0);
+	if (s->asked)
+		timer_set(t, loop_now() + (age < 40 ? 2 + age / 2 : 20), push_on);
+}
+
+static void push(struct ship *s)
+{
+	if (!s->client)
+		s->client = client_new(1);
+	if (!s->client) {
+		fail(s, "out of memory");
+		return;
+	}
+	s->asked = true;
+	s->asked_ms = loop_now();
+	s->push = (struct client_req){
+		.addr = s->addr, .method = "POST", .target = s->target, .headers = s->headers,
+		.body = s->out.p, .body_n = s->out.len, .max = ANSWER_MAX,
+		.timeout_ms = SHIP_ANSWER_MS, .done = pushed, .ctx = s,
+	};
+	client_add(s->client, &s->push);
+	push_on(&s->timer);
 }
 
 static void ready(struct watch *w, unsigned bits)
@@ -392,15 +420,14 @@ static void ready(struct watch *w, unsigned bits)
 	}
 	if (bits & READY_OUT && s->connecting) {
 		s->connecting = false;
+		/* the run before was killed: see ship.h */
+		if (s->spool->handed && spool_sent(s->spool, s->spool->handed) == 0)
+			s->n = 0;
 		work(s);
 		return;
 	}
-	if (s->asked && s->loki && bits & READY_IN) {
-		take_answer(s);
-		return;
-	}
 	/* a syslog receiver says nothing but its end */
-	if (!s->datagram && !s->loki && bits & READY_IN && recv(w->fd, &none, 1, 0) == 0) {
+	if (!s->datagram && bits & READY_IN && recv(w->fd, &none, 1, 0) == 0) {
 		if (s->n)
 			fail(s, "it closed the connection");
 		else
@@ -425,6 +452,10 @@ static void work(struct ship *s)
 	if (!s->n) {
 		if (s->on_idle)
 			s->on_idle(s);
+		return;
+	}
+	if (s->loki) {
+		push(s);
 		return;
 	}
 	if (s->watch.fd >= 0) {
@@ -459,6 +490,7 @@ void ship_close(struct ship *s)
 	disconnect(s);
 	timer_stop(&s->timer);
 	task_cancel(&s->next);
+	client_free(s->client);
 	buf_free(&s->out);
-	buf_free(&s->in);
+	buf_free(&s->ends);
 }

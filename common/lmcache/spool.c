@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -24,7 +25,7 @@ struct head {
 	uint32_t path_n, text_n;
 };
 
-struct mark { uint64_t gen, at; };
+struct mark { uint64_t gen, at, handed; };
 
 static uint32_t fnv(uint32_t h, const void *p, size_t n)
 {
@@ -181,38 +182,64 @@ static int load_sources(struct spool *s)
 	return 0;
 }
 
-static int load_mark(struct spool *s, struct mark *m)
+static int lock(int fd)
 {
-	*m = (struct mark){ 1, 0 };
-	s->sent_fd = openat(s->dir, "sent", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->sent_fd < 0 || flock(s->sent_fd, LOCK_EX | LOCK_NB) < 0)
-		return -1;
-	if (pread(s->sent_fd, m, sizeof *m, 0) != sizeof *m)
-		*m = (struct mark){ 1, 0 };
+	const struct timespec nap = { .tv_nsec = 20000000 };
+	int64_t end = clock_ms() + SPOOL_LOCK_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || clock_ms() >= end)
+			return -1;
+		nanosleep(&nap, NULL);
+	}
 	return 0;
 }
 
+static int load_mark(struct spool *s, struct mark *m)
+{
+	*m = (struct mark){ 1, 0, 0 };
+	s->sent_fd = openat(s->dir, "sent", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->sent_fd < 0 || lock(s->sent_fd) < 0)
+		return -1;
+	if (pread(s->sent_fd, m, sizeof *m, 0) < (ssize_t)offsetof(struct mark, handed))
+		*m = (struct mark){ 1, 0, 0 };
+	return 0;
+}
+
+static int save_mark(struct spool *s, uint64_t gen, uint64_t at, uint64_t handed)
+{
+	struct mark m = { gen, at, handed };
+
+	return pwrite(s->sent_fd, &m, sizeof m, 0) == sizeof m ? 0 : -1;
+}
+
 /* From the first segment that is not all sent to the last there is. */
-static int load_segments(struct spool *s, const struct mark *m)
+static int load_segments(struct spool *s, struct mark *m)
 {
 	uint64_t gen = m->gen;
 	int64_t good;
 	int fd;
 
 	s->read_gen = s->write_gen = gen;
-	s->read_at = m->at;
 	while ((fd = open_segment(s, gen, O_RDWR)) >= 0) {
 		good = replay(s, fd);
 		if (good < 0 || ftruncate(fd, good) < 0) {
 			close(fd);
 			return -1;
 		}
+		/* a machine's crash may leave the mark ahead of what it marks */
+		if (gen == m->gen && m->at > (uint64_t)good)
+			m->at = (uint64_t)good;
+		if (gen == m->gen && m->handed > (uint64_t)good - m->at)
+			m->handed = 0;
 		s->bytes += (uint64_t)good;
 		s->write_gen = gen++;
 		s->write_size = (uint64_t)good;
 		close(fd);
 	}
 	s->bytes -= m->at < s->bytes ? m->at : s->bytes;
+	s->read_at = m->at;
+	s->handed = m->handed;
 	s->write_fd = open_segment(s, s->write_gen, O_WRONLY | O_APPEND | O_CREAT);
 	s->read_fd = open_segment(s, s->read_gen, O_RDONLY | O_CREAT);
 	return s->write_fd < 0 || s->read_fd < 0 ? -1 : 0;
@@ -314,15 +341,14 @@ int spool_add(struct spool *s, struct spool_source *src, uint64_t offset,
 /* The segment read is finished and another one written to. */
 static int next_segment(struct spool *s)
 {
-	struct mark m = { s->read_gen + 1, 0 };
+	uint64_t gen = s->read_gen + 1;
 	char name[32];
-	int fd = open_segment(s, m.gen, O_RDONLY);
+	int fd = open_segment(s, gen, O_RDONLY);
 
 	if (fd < 0)
 		return -1;
 	/* what its records told about the sources must not go with it */
-	if (spool_flush(s) < 0 || save_sources(s) < 0 ||
-	    pwrite(s->sent_fd, &m, sizeof m, 0) != sizeof m) {
+	if (spool_flush(s) < 0 || save_sources(s) < 0 || save_mark(s, gen, 0, 0) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -330,7 +356,7 @@ static int next_segment(struct spool *s)
 	unlinkat(s->dir, name, 0);
 	close(s->read_fd);
 	s->read_fd = fd;
-	s->read_gen = m.gen;
+	s->read_gen = gen;
 	s->read_at = 0;
 	spool_rewind(s);
 	s->peek.len = 0;
@@ -370,20 +396,24 @@ int spool_next(struct spool *s, struct spool_record *r)
 	r->n = h.text_n;
 	r->time_us = h.time_us;
 	s->peek_at += used;
+	r->end = s->peek_at;
 	return 1;
 }
 
-int spool_sent(struct spool *s)
+int spool_hand(struct spool *s, size_t n)
 {
-	struct mark m = { s->read_gen, s->read_at + s->peek_at };
+	s->handed = n;
+	return save_mark(s, s->read_gen, s->read_at, n);
+}
 
-	if (!s->peek_at)
-		return 0;
-	if (pwrite(s->sent_fd, &m, sizeof m, 0) != sizeof m)
+int spool_sent(struct spool *s, size_t n)
+{
+	if (save_mark(s, s->read_gen, s->read_at + n, 0) < 0)
 		return -1;
-	s->read_at = m.at;
-	s->bytes -= s->peek_at < s->bytes ? s->peek_at : s->bytes;
-	buf_drop(&s->peek, s->peek_at);
+	s->handed = 0;
+	s->read_at += n;
+	s->bytes -= n < s->bytes ? n : s->bytes;
+	buf_drop(&s->peek, n < s->peek.len ? n : s->peek.len);
 	s->peek_at = 0;
 	return 0;
 }

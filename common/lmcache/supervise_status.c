@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "child.h"
 #include "json.h"
 #include "kin.h"
@@ -81,8 +82,10 @@ void status_json(struct buf *out)
 	const struct job *j;
 
 	look_at_family();
-	buf_printf(out, "{\"pid\": %d, \"orphans_reaped\": %llu, \"plugins\": [",
+	buf_printf(out, "{\"pid\": %d, \"orphans_reaped\": %llu, \"cgroup\": ",
 		   (int)getpid(), orphans_reaped);
+	json_puts(out, cgroup_top());
+	buf_puts(out, ", \"plugins\": [");
 	for (j = jobs; j; j = j->next) {
 		row(out, j);
 		buf_puts(out, j->next ? ",\n" : "");
