@@ -562,6 +562,7 @@ def test_full_disk():
         lmc.process.wait()
     with registry("--journal", "j", "--per-source", "0") as lmc:
         there = entries(lmc)
+        check("cut off" not in lmc.said() and "damaged" not in lmc.said(), lmc.said())
         for port in kept:
             check("http://127.0.0.1:%d" % port in there, port)
 
