@@ -23,6 +23,7 @@
 enum {
 	ROSTER_MAX     = 1000000,	/* entries at most, whatever conf.max says */
 	ROSTER_KEY     = 300,		/* bytes of an address or an id */
+	ROSTER_HOST    = 240,
 	ROSTER_ID      = 128,
 	ROSTER_VERSION = 128,
 	ROSTER_INFO    = 2048,		/* other_info, metadata */

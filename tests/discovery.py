@@ -204,6 +204,9 @@ def test_bad_reports():
             check(a.status in (400, 403) and a.json()["detail"], address, a)
         for query in ("pid=1", "", "api_address=%", "api_address=%00", "api_address=http://a%zz"):
             same(lmc.ask("/heartbeat?" + query).status, 400, query)
+        long_host = ".".join(["a" * 60] * 4)
+        a = beat(lmc, "http://%s:80" % long_host, 400)
+        same(a.json()["detail"], "host: over 240 bytes")
         beat(lmc, A, 400, version="x" * 129)
         beat(lmc, A, 400, info=long)
         same(lmc.ask("/heartbeat?api_address=http://127.0.0.1:1&version=%ff").status, 400)
@@ -362,6 +365,13 @@ def test_flaps():
         check(time.monotonic() - since >= 0.95, "too early")
         same(listed(lmc), [A])
         check("held" in [e["event"] for e in lmc.ask("/api/events").json()["events"]])
+    with registry("--ttl", "200ms", "--late", "100ms", "--hold", "30s") as lmc:
+        for pid in range(1, 4):                 # gone and another process is one return
+            beat(lmc, A, pid=pid)
+            same(state(lmc, A), "alive")
+            until(lambda: state(lmc, A) == "gone", "it is gone")
+        beat(lmc, A, pid=4)
+        same(state(lmc, A), "held")
     with registry("--hold", "1s") as lmc:       # a process that crashes and starts again
         for pid in range(1, 5):
             beat(lmc, A, pid=pid)

@@ -19,6 +19,7 @@ struct gate gate;
 
 enum need { READ, REPORT, CHANGE };
 enum {
+	REFUSAL_MS = 1000,	/* between two of them in the log */
 	GET = 1 << M_GET, READS = GET | 1 << M_HEAD, POST = 1 << M_POST,
 	PUT = 1 << M_PUT, DELETE = 1 << M_DELETE
 };
@@ -61,6 +62,17 @@ static bool allowed(struct exchange *x, enum need need)
 
 /* ---- reports ---- */
 
+/* Whoever sends rubbish does not fill the log with it. */
+static void log_refusal(const struct exchange *x, const char *why)
+{
+	static int64_t last;
+
+	if (loop_now() - last < REFUSAL_MS)
+		return;
+	last = loop_now();
+	log_event(LOG_WARN, "report refused", "from", exchange_peer(x), "reason", why, NULL);
+}
+
 /* The entry that the report is of, or NULL: refused, and answered. */
 static struct roster_entry *take(struct exchange *x, int bad_status, bool *fresh)
 {
@@ -81,8 +93,7 @@ static struct roster_entry *take(struct exchange *x, int bad_status, bool *fresh
 	}
 	if (!e) {
 		refuse(x, status, why);
-		log_event(LOG_WARN, "report refused", "from", exchange_peer(x),
-			  "reason", why, NULL);
+		log_refusal(x, why);
 		return NULL;
 	}
 	gate.beats++;

@@ -103,11 +103,13 @@ static int take_address(struct report *r, struct span s)
 	return 0;
 }
 
-static void settle(struct report *r)
+/* A host becomes part of a node's name, which has its own ceiling. */
+static int settle(struct report *r)
 {
 	r->b.tls = r->at.tls;
 	r->b.port = (uint16_t)r->at.port;
 	r->b.text[TEXT_HOST] = (struct span){ r->at.host, strlen(r->at.host) };
+	return fits(r, "host", r->b.text[TEXT_HOST], ROSTER_HOST);
 }
 
 int report_heartbeat(struct report *r, const char *query, size_t n)
@@ -130,8 +132,7 @@ int report_heartbeat(struct report *r, const char *query, size_t n)
 	b->has_pid = digits(pid, &b->pid) == 0;
 	if (!b->has_pid)
 		b->pid = 0;
-	settle(r);
-	return 0;
+	return settle(r);
 }
 
 /* ---- registrations ---- */
@@ -231,8 +232,7 @@ static int take_members(struct report *r, const struct json *j)
 		return wrong(r, "ip is missing");
 	if (addr_tcp(&r->at, ip.p, r->b.port, &why) < 0)
 		return wrong(r, "ip: %s", why);
-	settle(r);
-	return 0;
+	return settle(r);
 }
 
 int report_instance(struct report *r, const char *body, size_t n)

@@ -112,10 +112,10 @@ static int renew(struct roster *r, struct roster_entry *e,
 	roster_facts(e, b);
 	if (again || b->kind == ROSTER_INSTANCE)
 		e->since = wall;
-	if (again) {
+	if (again)
 		tell(r, ROSTER_RESTARTED, e);
+	if (again && e->queue != ROSTER_GONE)	/* else the report itself is a return */
 		flap(r, e, now);
-	}
 	if (told)
 		tell(r, ROSTER_CHANGED, e);
 	if (moved)
