@@ -76,7 +76,7 @@ static void log_refusal(const struct exchange *x, const char *why)
 /* The entry that the report is of, or NULL: refused, and answered. */
 static struct roster_entry *take(struct exchange *x, int bad_status, bool *fresh)
 {
-	const char *why = allow_refuses(&gate.allow, &report.at, report.b.source,
+	const char *why = allow_refuses(&gate.allow, &report.at, report.b.f.source,
 					gate.auth.on || local(x));
 	struct roster_entry *e = NULL;
 	int status = 403;
@@ -105,7 +105,7 @@ static void heartbeat(struct exchange *x)
 	struct span q = x->req->query;
 	bool fresh;
 
-	memcpy(report.b.source, exchange_source(x), 16);
+	memcpy(report.b.f.source, exchange_source(x), 16);
 	report_heartbeat(&report, q.p ? q.p : "", q.n);
 	if (take(x, 400, &fresh))
 		keep_answer(x, 200, "{\"status\":\"success\"}\n", NULL);
@@ -139,7 +139,7 @@ static void registration(struct exchange *x, char *body, size_t n)
 	struct roster_entry *e;
 	bool fresh;
 
-	memcpy(report.b.source, exchange_source(x), 16);
+	memcpy(report.b.f.source, exchange_source(x), 16);
 	if (report_instance(&report, body, n) == 0 && !report.b.text[TEXT_KEY].n) {
 		make_id(id);
 		report.b.text[TEXT_KEY] = (struct span){ id, strlen(id) };
@@ -168,7 +168,7 @@ static struct roster_entry *instance(struct exchange *x, char *id, size_t cap)
 static bool own(struct exchange *x, const struct roster_entry *e)
 {
 	return gate.auth.on || local(x) ||
-	       memcmp(e->source, exchange_source(x), 16) == 0 ||
+	       memcmp(e->f.source, exchange_source(x), 16) == 0 ||
 	       refuse(x, 403, "another address registered this instance");
 }
 
