@@ -264,7 +264,7 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	is "http://198.51.100.4:8000"
 	run guess "$pair; ip addr add 192.0.2.9/24 dev v0"
 	is "http://192.0.2.9:8000"
-	run guess "$pair; ip addr add 2001:db8:1::9/64 dev v0 nodad"
+	run guess "$pair; ip addr add 2001:db8:1::9/64 dev v0 nodad; ip route add default via 2001:db8:1::1"
 	is "http://[2001:db8:1::9]:8000"
 	run guess true
 	is "http://127.0.0.1:8000"

@@ -127,10 +127,10 @@ body() {
 	no_good '{"heartbeat_url":7}' '{"detail":"heartbeat_url is required"}'
 	no_good '{"heartbeat_url":"file:///etc/passwd"}' "not a registry"
 	no_good '{"heartbeat_url":"http://h/\nHost: x"}' "percent-encoded"
-	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":0}" "interval: not a number of seconds"
-	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":\"30\"}" "interval: not a number of seconds"
-	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":-1}" "initial_delay: not a number"
-	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":1e300}" "initial_delay: not a number"
+	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":0}" "interval are seconds"
+	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":\"30\"}" "interval are seconds"
+	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":-1}" "interval are seconds"
+	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":1e300}" "interval are seconds"
 	no_good '[]' "not a JSON object"
 	run post start -w '%{http_code}'
 	has 411
@@ -209,7 +209,7 @@ print(json.loads(open("told").readlines()[-1])["query"]["pid"][0])')
 	started+=("$new")
 	[ "$new" != "$old" ]
 	one_helper "$new"
-	[ "$(pgrep -fc "heartbeat --url $reg/h")" = 1 ]
+	[ "$(pgrep -fc "lmc heartbeat .*--url=$reg/h")" = 1 ]
 	kill "$new"
 	wait_until 10 gone "$new"
 }
