@@ -323,6 +323,22 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	done
 }
 
+@test "lmc discovery takes both, lists them, and lets the instance go" {
+	"$LMC" --list | grep -qx discovery || skip "this lmc has no discovery"
+	echo 0123456789abcdef0123 >token
+	start discovery --listen 127.0.0.1:0 --token-file token --ttl 10s
+	reg=$url
+	fails_with 4 "$LMC" heartbeat --once --url "$reg/heartbeat" --nodes '[]'
+	beat --url "$reg/heartbeat" --coordinator-url "$reg" --registry-token token --ttl 10s \
+		--api-address http://10.1.2.4:8000 --version-text 0.3.9 --nodes '[]'
+	listed() { curl -s "$reg/lmcache_infos" | grep -qF '"apiAddress":"http://10.1.2.4:8000"'; }
+	one() { curl -s "$reg/instances" | grep -qF '"instance_id":"frontend-10.1.2.4-8000","ip":"10.1.2.4","http_port":8000'; }
+	wait_until 10 listed
+	wait_until 10 one
+	stop
+	no one
+}
+
 @test "SIGTERM ends it at once: waiting, in its first delay, or with a hung registry" {
 	local s
 

@@ -83,6 +83,17 @@ body() {
 	one_helper
 }
 
+@test "a registry's token goes with it, and one that cannot be read is refused" {
+	registry
+	echo s3cret >token
+	start proxy --nodes '[]' --heartbeat-url "$reg/a" --registry-token token
+	wait_until 10 told r
+	told 'r[0]["headers"]["Authorization"] == "Bearer s3cret"'
+	no grep -q s3cret "/proc/$(helpers)/cmdline"
+	fails_with 2 "$LMC" proxy --nodes '[]' --heartbeat-url "$reg/a" --registry-token none
+	has "--registry-token: unable to read the token none: No such file"
+}
+
 @test "the API answers as lmcache_frontend does: never started, started, again, stopped" {
 	shape() {
 		sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{15}/T/g; s/"local_ip":"[0-9.]+"/IP/'

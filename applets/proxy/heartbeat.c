@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "beat.h"
+#include "call.h"
 #include "clock.h"
 #include "die.h"
 #include "helper.h"
@@ -73,6 +74,8 @@ static void start(const char *const *urls, int n, int64_t wait_ms, int64_t every
 		buf_printf(&line, "\n--url=%s", *urls++);
 	if (host)
 		buf_printf(&line, "\n--report-host=%s", host);
+	if (conf->token)
+		buf_printf(&line, "\n--registry-token=%s", conf->token);
 	if (line.bad)
 		return;
 	for (char *p = line.p; p && i < WORDS; i++)
@@ -85,8 +88,13 @@ static void start(const char *const *urls, int n, int64_t wait_ms, int64_t every
 
 void heartbeat_init(const struct heartbeat_conf *c, const struct listener *l, int n)
 {
+	struct call_error e;
 	const char *why;
+	char *token = NULL;
 
+	if (c->token && !(token = call_bearer(c->token, &e)))
+		die(e.exit, "--registry-token: %s", e.what);
+	free(token);
 	conf = c;
 	listening = l;
 	beat_now(started);
