@@ -325,7 +325,7 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 
 @test "lmc discovery takes both, lists them, and lets the instance go" {
 	"$LMC" --list | grep -qx discovery || skip "this lmc has no discovery"
-	echo 0123456789abcdef0123 >token
+	(umask 077; echo 0123456789abcdef0123 >token)
 	start discovery --listen 127.0.0.1:0 --token-file token --ttl 10s
 	reg=$url
 	fails_with 4 "$LMC" heartbeat --once --url "$reg/heartbeat" --nodes '[]'
