@@ -97,6 +97,15 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	stop
 }
 
+@test "an answer that takes long makes no beat late" {
+	registry
+	echo slow >mode
+	beat --url "$reg/h" --interval 1500ms --nodes '[]'
+	wait_until 20 told 'len(r) >= 4'
+	told '(r[3]["t"] - r[0]["t"]) / 3 < 2'
+	stop
+}
+
 @test "a registry that hangs or refuses holds up no other" {
 	local good=$PWD/good
 
