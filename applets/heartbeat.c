@@ -85,6 +85,7 @@ static char said[BEATS_MAX][BEAT_WHY];	/* the last trouble that was told of */
 static int beats_n;
 static int64_t shortest = INT64_MAX;	/* interval */
 static volatile sig_atomic_t stop;
+static sigset_t old_mask;
 
 /* ---- what becomes of a beat ---- */
 
@@ -179,35 +180,34 @@ static void on_stop(int signo)
 static void take_signals(void)
 {
 	struct sigaction sa = { .sa_handler = on_stop, .sa_flags = SA_RESETHAND };
+	sigset_t both;
 
+	sigemptyset(&both);
+	sigaddset(&both, SIGTERM);
+	sigaddset(&both, SIGINT);
+	sigprocmask(SIG_BLOCK, &both, &old_mask);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (sigaction(SIGTERM, &sa, NULL) < 0 || sigaction(SIGINT, &sa, NULL) < 0)
-		die(EXIT_SYS, "unable to catch signals:");
 }
 
 /* ---- running ---- */
 
-/* Until the time, a signal, or (in slices) an answer. */
+/* Until the time, a signal, or (in slices) an answer. Signals come only in
+ * here, so that none is missed between looking at stop and waiting. */
 static void wait_until(int64_t when)
 {
 	int64_t ms = when - clock_ms();
-	sigset_t both, old;
 	struct timespec ts;
 
-	if (ms <= 0 && !call_left())
-		return;
+	if (ms < 0)
+		ms = 0;
 	if (call_left()) {
-		call_run(ms < 0 ? 0 : ms < SLICE_MS ? ms : SLICE_MS);
-		return;
+		call_run(ms < SLICE_MS ? ms : SLICE_MS);
+		ms = 0;
 	}
-	sigemptyset(&both);
-	sigaddset(&both, SIGTERM);
-	sigaddset(&both, SIGINT);
-	sigprocmask(SIG_BLOCK, &both, &old);
 	ts = (struct timespec){ ms / 1000, ms % 1000 * 1000000 };
-	if (!stop)
-		ppoll(NULL, 0, &ts, &old);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	ppoll(NULL, 0, &ts, &old_mask);
 }
 
 /* The beats that are due; when there will be more to do. */
@@ -309,22 +309,20 @@ const struct applet heartbeat_applet = {
 	.name  = "heartbeat",
 	.brief = "tell registries that a frontend is there, again and again",
 	.about =
-		"Sends the heartbeat that lmcache_frontend sends to every --url, and "
-		"keeps an instance at every --coordinator-url: process, address, "
-		"version, number of nodes. The version is that of the first node that "
-		"answers.\n"
+		"Sends lmcache_frontend's heartbeat to every --url, and keeps an "
+		"instance at every --coordinator-url. The version is that of the "
+		"first node that answers.\n"
 		"\n"
 		"A beat that is not taken is tried again after 1 s, 2 s, 4 s, ..., at "
-		"most twice the interval, or the interval where the registry forgets "
-		"(--ttl). Such a registry must be told at least twice in that time: "
-		"anything else is refused at the start.",
+		"most twice the interval; where the registry forgets (--ttl), the "
+		"interval, of which two must fit.",
 	.args  = "",
 	.examples =
 		"lmc heartbeat --url http://registry:5000/lmcache_heartbeat --port 8000\n"
 		"  announce this machine's frontend every 30 s\n"
-		"lmc heartbeat --once -q --url http://registry:5000/heartbeat --via http://127.0.0.1:8000\n"
+		"lmc heartbeat --once -q --url http://registry:5000/heartbeat\n"
 		"  from cron: one beat, the exit status tells\n"
-		"lmc heartbeat --coordinator-url http://coord:9300 --api-address http://10.0.0.7:8080\n"
+		"lmc heartbeat --coordinator-url http://coord:9300 --port 8080\n"
 		"  an instance of LMCache's coordinator, taken away at the end\n",
 	.opts  = opts, .run = heartbeat_run,
 };

@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "net.h"
@@ -20,7 +20,7 @@ static bool take(const struct sockaddr *sa, int family, char *out)
 	const void *in = family == AF_INET ? (const void *)&four->sin_addr :
 					     (const void *)&six->sin6_addr;
 
-	if (!sa || sa->sa_family != family)
+	if (sa->sa_family != family)
 		return false;
 	if (family == AF_INET ? *(const unsigned char *)in == 127 :
 	    IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) ||
@@ -65,24 +65,28 @@ static bool by_name(char *out)
 	return false;
 }
 
-static bool by_interface(int family, char *out)
+/* SIOCGIFCONF knows IPv4 only; getifaddrs() would be 2 kB of netlink. */
+static bool by_interface(char *out)
 {
-	struct ifaddrs *list, *i;
+	struct ifreq rows[FOUND];
+	struct ifconf all = { .ifc_len = sizeof rows, .ifc_req = rows };
 	bool found = false;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (getifaddrs(&list) < 0)
+	if (fd < 0)
 		return false;
-	for (i = list; i && !found; i = i->ifa_next)
-		found = i->ifa_flags & IFF_UP && take(i->ifa_addr, family, out);
-	freeifaddrs(list);
+	if (ioctl(fd, SIOCGIFCONF, &all) == 0)
+		for (size_t i = 0; i < (size_t)all.ifc_len / sizeof *rows && !found; i++)
+			found = take(&rows[i].ifr_addr, AF_INET, out);
+	close(fd);
 	return found;
 }
 
 void net_outward(char *out, bool look_up)
 {
 	if (by_route("10.255.255.255", AF_INET, out) ||
-	    (look_up && by_name(out)) || by_interface(AF_INET, out) ||
-	    by_route("2001:db8::1", AF_INET6, out) || by_interface(AF_INET6, out))
+	    (look_up && by_name(out)) || by_interface(out) ||
+	    by_route("2001:db8::1", AF_INET6, out))
 		return;
 	memcpy(out, "127.0.0.1", sizeof "127.0.0.1");
 }
