@@ -80,6 +80,9 @@ int  nodes_from_sockets(struct nodes *out, const char *prefix, struct node_error
 int  nodes_print(const struct nodes *ns, struct buf *out);
 int  node_print(const struct node *nd, struct buf *out);	/* {"name","host","port"[,"proxy_id"]} */
 
+/* NULL, or why this is no name: "is empty", "has a control character". */
+const char *node_name_wrong(const char *s);
+
 void node_free(struct node *nd);
 void proxy_free(struct proxy *p);
 void nodes_free(struct nodes *ns);

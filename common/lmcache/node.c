@@ -105,7 +105,7 @@ static const char *text_problem(const char *s)
 	return has_control(s) ? "has a control character" : NULL;
 }
 
-static const char *name_problem(const char *s)
+const char *node_name_wrong(const char *s)
 {
 	if (!*s)
 		return "is empty";
@@ -152,7 +152,7 @@ static int settle_tcp(struct node *nd, const struct json *j,
 int node_settle(struct node *nd, const struct json *j, const struct blame *b,
 		struct node_error *e)
 {
-	const char *problem = name_problem(nd->name);
+	const char *problem = node_name_wrong(nd->name);
 
 	if (problem)
 		return node_wrong(j, &b->name, problem, NULL, e);
@@ -217,7 +217,7 @@ static int take_proxy_id(const struct json *j, const char *in, jv obj,
 	*text = node_text(j, &f, NULL, e);
 	if (!*text)
 		return -1;
-	problem = name_problem(*text);
+	problem = node_name_wrong(*text);
 	return problem ? node_wrong(j, &f, problem, NULL, e) : 0;
 }
 
