@@ -78,6 +78,13 @@ static int proxy_copy(struct proxy *to, const struct proxy *from)
 	*to = (struct proxy){ 0 };
 	if (node_copy(&to->self, &from->self) < 0)
 		return -1;
+	for (int i = 0; i < PROXY_TEXTS; i++) {
+		to->text[i] = dup_or_null(from->text[i]);
+		if (!to->text[i] && from->text[i]) {
+			proxy_free(to);
+			return -1;
+		}
+	}
 	for (int i = 0; i < from->n; i++) {
 		if (node_copy(&nd, &from->nodes[i]) < 0 || append(to, &nd) < 0) {
 			proxy_free(to);

@@ -11,6 +11,10 @@
 #include "node.h"
 #include "node_make.h"
 
+const char *const proxy_text_names[PROXY_TEXTS] = {
+	"prefix", "way", "source", "stale_since", "why"
+};
+
 /* --- errors --- */
 
 static const char *shown(const struct json *j, jv v)
@@ -356,6 +360,16 @@ int node_print(const struct node *nd, struct buf *out)
 	return buf_putc(out, '}');
 }
 
+void proxy_print_texts(const struct proxy *p, struct buf *out)
+{
+	for (int i = 0; i < PROXY_TEXTS; i++) {
+		if (!p->text[i])
+			continue;
+		buf_printf(out, ",\"%s\":", proxy_text_names[i]);
+		json_puts(out, p->text[i]);
+	}
+}
+
 int nodes_print(const struct nodes *ns, struct buf *out)
 {
 	int i, k;
@@ -367,6 +381,7 @@ int nodes_print(const struct nodes *ns, struct buf *out)
 		if (i)
 			buf_putc(out, ',');
 		print_open(&p->self, out);
+		proxy_print_texts(p, out);
 		buf_puts(out, ",\"nodes\":[");
 		for (k = 0; k < p->n; k++) {
 			if (k)
@@ -395,6 +410,8 @@ void proxy_free(struct proxy *p)
 
 	for (i = 0; i < p->n; i++)
 		node_free(&p->nodes[i]);
+	for (i = 0; i < PROXY_TEXTS; i++)
+		free(p->text[i]);
 	free(p->nodes);
 	node_free(&p->self);
 	memset(p, 0, sizeof *p);

@@ -100,6 +100,10 @@ void supply_add(struct supply *s, const char *name, const struct addr *a,
 		supply_bad(s, "the name %s %s", safe(name, strlen(name)), wrong);
 		return;
 	}
+	if (a->tls) {
+		supply_bad(s, "%s: what a registry names is asked by plain HTTP", a->host);
+		return;
+	}
 	if (s->next_n == SUPPLY_MAX) {
 		supply_bad(s, "more than %d entries", SUPPLY_MAX);
 		return;
