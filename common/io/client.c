@@ -422,9 +422,11 @@ void client_break(struct client *c)
 
 void client_stop(struct client *c, struct client_req *r)
 {
-	struct client_req **p = &c->first;
+	struct client_req **p;
 
-	while (*p && *p != r)
+	if (!c)
+		return;
+	for (p = &c->first; *p && *p != r; )
 		p = &(*p)->next;
 	if (*p) {
 		*p = r->next;
