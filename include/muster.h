@@ -27,26 +27,28 @@ struct muster_conf {
 	int64_t interval, timeout;	/* ms, of each asking */
 	const char *self;		/* the reader's own id, or NULL */
 	const char *const *headers;	/* for frontends; NULL: none */
+	bool once;			/* nobody is left out for being slow */
 };
 
+/* A registry's "NAME" that another one has as well is NAME@HOST:PORT; who has
+ * no name is proxy_HOST_PORT, and a node HOST:PORT. */
 struct muster;
 
 struct muster *muster_new(const struct muster_conf *c);
 /* 0, or -1 with *why (until the next call). spec is kept as it is. */
 int  muster_add(struct muster *f, const char *spec, const char **why);
-/* Does what is due; when there is more to do, on the scale of clock_ms(). */
-int64_t muster_tick(struct muster *f);
-/* Asks everybody now; muster_ready() is true after that, whatever they say. */
+/* Asks everybody now; there is a tree to print after that, whatever they say. */
 void muster_refresh(struct muster *f);
-/* There is another tree than the last one printed, and nobody is waited for. */
-bool muster_ready(const struct muster *f);
+/* Does what is due and runs the client, until something is due again or a
+ * signal comes: true when there is another tree than the last one printed, and
+ * nobody is waited for. */
+bool muster_turn(struct muster *f);
 /* A list that nodes_parse() reads, in one line without its end:
  *	{"nodes":[…],"sources":[{"source","entries","bad","stale","why"}],"left_out":N}
  */
 int  muster_print(struct muster *f, struct buf *out);
 /* The first source that has never told anything, or NULL: *why. */
 const char *muster_failed(const struct muster *f, const char **why);
-/* A name that is not taken: NAME, else NAME@HOST:PORT. */
 void muster_free(struct muster *f);
 
 #endif

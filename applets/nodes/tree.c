@@ -1,7 +1,6 @@
 /* tree.c - the nodes that registries name, once or for ever
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,6 @@
 
 #include "ask.h"
 #include "call_token.h"
-#include "clock.h"
 #include "die.h"
 #include "tree.h"
 #include "relay.h"
@@ -113,23 +111,6 @@ static void print(struct muster *f, const char *output)
 		die(EXIT_SYS, "unable to write the tree:");
 }
 
-/* Until there is something to print. */
-static void wait_for(struct muster *f, struct client *c)
-{
-	int64_t ms;
-
-	while (!muster_ready(f)) {
-		ms = muster_tick(f) - clock_ms();
-		if (ms < 1)
-			ms = 1;
-		if (client_run(c, ms) == 0 && !asked)
-			poll(NULL, 0, (int)(ms > 1000 ? 1000 : ms));
-		if (asked)
-			muster_refresh(f);
-		asked = 0;
-	}
-}
-
 int tree_run(const struct tree_conf *conf, bool follow, const char *output)
 {
 	struct sigaction sa = { .sa_handler = on_usr1 };
@@ -143,6 +124,7 @@ int tree_run(const struct tree_conf *conf, bool follow, const char *output)
 	headers[0] = call_token();
 	fc.headers = headers;
 	fc.timeout = call_o.timeout < SUPPLY_TIMEOUT ? call_o.timeout : SUPPLY_TIMEOUT;
+	fc.once = !follow;
 	fc.client = client_new(AT_ONCE);
 	if (!fc.client)
 		die(EXIT_SYS, "out of memory");
@@ -152,7 +134,11 @@ int tree_run(const struct tree_conf *conf, bool follow, const char *output)
 			die(EXIT_USAGE, "--from: %s: %s", conf->from.v[i], why);
 	sigaction(SIGUSR1, &sa, NULL);
 	do {
-		wait_for(f, fc.client);
+		while (!muster_turn(f))
+			if (asked) {
+				asked = 0;
+				muster_refresh(f);
+			}
 		print(f, output);
 	} while (follow);
 	spec = muster_failed(f, &why);

@@ -1,6 +1,7 @@
 /* muster.c - registries followed, and everybody they name asked for its nodes
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,7 +199,7 @@ static int64_t sooner(int64_t a, int64_t b)
 	return !b || (a && a < b) ? a : b;
 }
 
-int64_t muster_tick(struct muster *f)
+static int64_t muster_tick(struct muster *f)
 {
 	int64_t now = clock_ms(), next = 0;
 
@@ -242,7 +243,7 @@ static bool all_told(const struct muster *f)
 	for (int i = 0; i < f->supplies; i++)
 		if (!f->supply[i]->told && !f->supply[i]->stale)
 			return false;
-	return !f->waiting;
+	return !f->waiting && !f->relist;
 }
 
 /* After a refresh: everybody has been asked, and nobody is waited for. */
@@ -257,13 +258,28 @@ static bool refreshed(const struct muster *f)
 	return true;
 }
 
-bool muster_ready(const struct muster *f)
+static bool muster_ready(const struct muster *f)
 {
 	int64_t age = clock_ms() - f->since;
 
 	if (!f->dirty || (f->refresh && !refreshed(f) && age < f->conf.timeout))
 		return false;
-	return age >= (all_told(f) ? SETTLE_MS : PATIENCE_MS) || f->refresh;
+	if (f->conf.once || f->refresh)
+		return f->refresh || all_told(f);
+	return age >= (all_told(f) ? SETTLE_MS : PATIENCE_MS);
+}
+
+bool muster_turn(struct muster *f)
+{
+	int64_t ms = muster_tick(f) - clock_ms();
+
+	if (muster_ready(f))
+		return true;
+	if (ms < 1)
+		ms = 1;
+	if (client_run(f->conf.client, ms) == 0)
+		poll(NULL, 0, (int)(ms > 1000 ? 1000 : ms));
+	return muster_ready(f);
 }
 
 /* ---- all of it ---- */

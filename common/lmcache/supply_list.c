@@ -38,19 +38,21 @@ void supply_address(struct supply *s, const char *name, const char *text,
 /* {"processInfos":{"http://ip:port":{"lmCacheInfoEntities":[{"apiAddress"}]}}} */
 static void read_infos(struct supply *s, const struct json *j, jv infos)
 {
-	jv v, list, e;
+	jv v, list, e, at;
 	char *text;
 
 	for (v = json_first(j, infos); v >= 0; v = json_next(j, infos, v)) {
 		list = json_get(j, v, "lmCacheInfoEntities");
-		for (e = json_first(j, list); e >= 0; e = json_next(j, list, e)) {
-			text = json_dup(j, json_get(j, e, "apiAddress"));
+		e = json_first(j, list);
+		do {
+			at = e < 0 ? json_key(j, v) : json_get(j, e, "apiAddress");
+			text = json_dup(j, at);
 			if (text)
 				supply_address(s, NULL, text, SUPPLY_ANY, false);
 			else
 				supply_bad(s, "an entry without apiAddress");
 			free(text);
-		}
+		} while (e >= 0 && (e = json_next(j, list, e)) >= 0);
 	}
 }
 
