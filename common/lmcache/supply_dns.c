@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "die.h"
+#include "net.h"
 #include "supply.h"
 
 enum { LOOK_MS = 20, LOOK_SLOWLY_MS = 200 };
@@ -91,14 +92,12 @@ static void take(struct supply *s, const struct dns *d, const struct lookup *job
 	struct addr a;
 
 	if (job->rc) {
-		supply_fail(s, "%s: %s", d->at.host, job->rc == EAI_NONAME ?
-			    "there is no host of that name" : gai_strerror(job->rc));
+		supply_fail(s, "%s: %s", d->at.host, gai_strerror(job->rc));
 		return;
 	}
 	supply_begin(s);
 	for (const struct addrinfo *i = job->list; i; i = i->ai_next) {
-		if (getnameinfo(i->ai_addr, i->ai_addrlen, host, sizeof host, NULL, 0,
-				NI_NUMERICHOST) != 0)
+		if (net_host(i->ai_addr, host) < 0)
 			continue;
 		if (addr_tcp(&a, host, d->at.port, &why) == 0)
 			supply_add(s, NULL, &a, SUPPLY_ANY);
