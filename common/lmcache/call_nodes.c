@@ -267,17 +267,23 @@ static int fetch(struct call *c, const struct place *p, const char *path,
 	return c->exit == EXIT_OK ? 0 : wrong(e, c->exit, "%s", c->error);
 }
 
+/* 1: it names frontends without their nodes, as lmc discovery does; *out is as
+ * it was. */
 static int from_frontend(struct call_nodes *out, struct call *c,
 			 const struct addr *via, struct call_error *e)
 {
 	struct node_error ne;
 	struct nodes ns;
+	int bare = 0;
 
 	if (nodes_parse(&ns, c->answer.p, c->answer.len, &ne) < 0)
 		return wrong(e, EXIT_NO, "the list of nodes: %s", ne.what);
-	take(out, &ns, via);
+	for (int i = 0; i < ns.n && !via; i++)
+		bare |= !ns.proxies[i].n && strcmp(ns.proxies[i].self.name, LOCAL_PROXY);
+	if (!bare)
+		take(out, &ns, via);
 	nodes_free(&ns);
-	return 0;
+	return bare;
 }
 
 /* Whatever muster.h knows to ask. */
@@ -324,12 +330,15 @@ static int from_url(struct call_nodes *out, const char *url, bool through,
 	if (call_read_token(e) < 0 || place_of(url, option, &p, e) < 0)
 		return -1;
 	rc = fetch(&c, &p, *p.path && !through ? p.path : "/api/nodes", e);
-	if (!through && (rc ? c.status == 404 && !*p.path :
-			 json_get(&c.json, 0, "processInfos") >= 0 ||
-			 json_get(&c.json, 0, "instances") >= 0))
-		rc = from_registry(out, url, e);
-	else if (!rc)
+	if (rc)
+		rc = !through && c.status == 404 && !*p.path ? 1 : -1;
+	else if (!through && (json_get(&c.json, 0, "processInfos") >= 0 ||
+			      json_get(&c.json, 0, "instances") >= 0))
+		rc = 1;
+	else
 		rc = from_frontend(out, &c, through ? &p.addr : NULL, e);
+	if (rc == 1)
+		rc = from_registry(out, url, e);
 	call_free(&c);
 	free(p.path);
 	return rc;
