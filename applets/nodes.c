@@ -10,18 +10,27 @@
 #include "ask.h"
 #include "die.h"
 #include "file.h"
+#include "nodes/tree.h"
 #include "source.h"
 
 enum { PORTS = 1024, PROC_MAX = 16 << 20, SCAN_MS = 1000 };
 
 static struct {
 	const char *check, *output;
-	bool scan;
-} o = { .output = "table" };
+	bool scan, follow;
+	struct tree_conf tree;
+} o = { .output = "table", .tree.interval = SUPPLY_INTERVAL };
 
 static const struct opt opts[] = {
 	FLAG(0, "scan", &o.scan, "look for nodes on this machine: sockets and listening ports"),
 	STR(0, "check", "FILE", &o.check, "is it a good node list? 0; JSON of another kind: 1; no JSON: 2"),
+	HEAD("Registries"),
+	LIST(0, "from", "SPEC", &o.tree.from, "the nodes that this registry names: http(s)://HOST "
+	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH"),
+	FLAG('f', "follow", &o.follow, "stay, and print all of them whenever they change"),
+	TIME(0, "interval", "TIME", &o.tree.interval, 10, 86400000,
+	     "between two askings of a registry or a frontend"),
+	STR(0, "self", "ID", &o.tree.self, "leave out what leads back to the frontend of this id"),
 	MORE(call_node_opts),
 	HEAD("Output"),
 	STR('o', "output", "table|name|json|jsonl", &o.output, "the form of the list"),
@@ -206,6 +215,10 @@ static int nodes_run(int argc, char **argv)
 	(void)argv;
 	if (o.check)
 		return check_list(o.check);
+	if (o.follow && !o.tree.from.n)
+		die(EXIT_USAGE, "--follow: which registry? name it with --from");
+	if (o.tree.from.n)
+		return tree_run(&o.tree, o.follow, o.output);
 	call_o.output = o.output;
 	report_begin(&r, heads);
 	if (o.scan)
@@ -224,13 +237,20 @@ const struct applet nodes_applet = {
 		"Lists the nodes that the other applets would ask, without asking them. "
 		"--scan looks at this machine instead: it asks every live socket under "
 		"the default prefix and every listening TCP port for a version, and shows "
-		"those that answer as LMCache does.",
+		"those that answer as LMCache does.\n"
+		"\n"
+		"--from asks registries, and every frontend that they name for its "
+		"nodes, and makes one tree of them. With -o json or jsonl it is one "
+		"line, and a list that --nodes reads. With --follow, SIGUSR1 asks "
+		"everybody at once.",
 	.args  = "",
 	.examples =
 		"lmc nodes --nodes http://frontend:8000\n"
 		"  what a frontend knows\n"
 		"lmc nodes --scan -o name\n"
 		"  names for a script\n"
+		"lmc nodes --from http://registry:5000/lmcache_infos --follow -o jsonl\n"
+		"  a line with all nodes of the fleet at every change\n"
 		"lmc nodes --check nodes.json\n"
 		"  before it is used\n",
 	.opts  = opts,

@@ -54,6 +54,7 @@ struct call_node {
 	char       *where;	/* "/tmp/x.sock", "127.0.0.1:8080", "via http://f:8000" */
 	struct addr addr;
 	char       *prefix;	/* before every path: "" or "/proxy2/NAME" */
+	char       *frontend;	/* as the list calls it; NULL: none, or its own node */
 	bool        via;	/* behind a frontend */
 	unsigned    gens;	/* what it may be, as far as is known */
 	int         index;

@@ -72,6 +72,11 @@ void client_add(struct client *c, struct client_req *r);
  * when a signal came. Every request has done() called exactly once. */
 int  client_run(struct client *c, int64_t ms);
 int  client_left(const struct client *c);	/* requests not done yet */
+/* Ends one request without done(): not from within its own callbacks. One that
+ * is not under way is left alone. */
+void client_stop(struct client *c, struct client_req *r);
+/* From within a callback: client_run() returns 1 soon. */
+void client_break(struct client *c);
 void client_free(struct client *c);		/* ends what is left, no done() */
 
 #endif

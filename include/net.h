@@ -24,6 +24,9 @@ int net_listen(const struct addr *a, int backlog);
  * "unix:/path"), into *a. */
 int net_bound(int fd, struct addr *a);
 
+/* An IPv4 or IPv6 address as text, ADDR_HOST bytes. 0 or -1. */
+int net_host(const struct sockaddr *sa, char *out);
+
 /* Literal addresses and paths only (no resolver): fills *sa and *len. 0, or
  * -1 when the host is a name. */
 int net_literal(const struct addr *a, union net_addr *sa, socklen_t *len);

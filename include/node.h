@@ -28,12 +28,27 @@ struct node {
 	bool  port_number;	/* the port was a JSON number: written back so */
 	struct addr addr;	/* where to connect: 0.0.0.0 and :: become loopback */
 	char *proxy_id;		/* as given, or NULL */
+	unsigned char state;	/* as its frontend told: 1 + enum origin_state; 0: not */
 };
+
+/* What is known of a frontend that was learned of, in lists under these names;
+ * each NULL if not told. */
+enum proxy_text {
+	PROXY_PREFIX,	/* "prefix": what stands before /proxy2/NODE in a path on it:
+			 * "/proxy2/rack1" for nodes of rack1 behind it */
+	PROXY_WAY,	/* "way": ids of the frontends that lead there, nearest first */
+	PROXY_SOURCE,	/* "source": the registry that names it */
+	PROXY_STALE,	/* "stale_since": it does not answer, its nodes are as of before */
+	PROXY_WHY,	/* "why" */
+	PROXY_TEXTS
+};
+extern const char *const proxy_text_names[PROXY_TEXTS];
 
 struct proxy {
 	struct node self;	/* its own name, host, port */
 	struct node *nodes;
 	int n;
+	char *text[PROXY_TEXTS];
 };
 
 struct nodes {
@@ -76,9 +91,14 @@ int  nodes_from_plugin(struct nodes *out, const char *config, size_t n,
  * Names are the file names, in numerical order. No directory: no node. */
 int  nodes_from_sockets(struct nodes *out, const char *prefix, struct node_error *e);
 
+/* ",\"prefix\":\"\",…": the texts that are there. */
+void proxy_print_texts(const struct proxy *p, struct buf *out);
 /* The tree as a list that nodes_parse reads: [{"name","host","port","nodes":[…]}] */
 int  nodes_print(const struct nodes *ns, struct buf *out);
 int  node_print(const struct node *nd, struct buf *out);	/* {"name","host","port"[,"proxy_id"]} */
+
+/* NULL, or why this is no name: "is empty", "has a control character". */
+const char *node_name_wrong(const char *s);
 
 void node_free(struct node *nd);
 void proxy_free(struct proxy *p);

@@ -32,6 +32,7 @@ demo_mp0'
 	has demo_worker1
 	fails_with 0 "$LMC" version --nodes "$url" -n demo_worker1 -o raw
 	is '"0.3.10-simulated"'
+	rm peer/lmcache_infos
 	printf '{"instances":[{"instance_id":"i1","ip":"127.0.0.1","http_port":8080}]}' >peer/instances
 	fails_with 0 "$LMC" nodes --nodes "$url" --no-headers
 	is 'mp_i1  127.0.0.1:8080  -'

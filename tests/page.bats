@@ -95,6 +95,10 @@ page() {
 	page "a node of another frontend is reached through it"
 }
 
+@test "page: frontends and registries are shown, and who of them does not answer" {
+	page "frontends and registries are shown, and who of them does not answer"
+}
+
 @test "page: the keyboard does it all" {
 	page "the keyboard does it all"
 }

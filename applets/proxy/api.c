@@ -76,27 +76,49 @@ static void put_state(struct buf *b, const struct origin *o)
 			   (double)v.latency_us / 1000, (long long)v.age_ms);
 }
 
-static void put_child(struct buf *b, const struct leaf *l, const char *proxy)
+/* What its frontend says of a node; of our own ones we know more. */
+static void put_child(struct buf *b, const struct proxy *p, const struct node *nd)
 {
-	put_id(b, "node", l->node->name);
-	put_place(b, l->node);
+	const struct leaf *l = table_in(p->self.name, strlen(p->self.name), nd->name,
+					strlen(nd->name));
+
+	put_id(b, "node", nd->name);
+	put_place(b, nd);
 	buf_puts(b, ",\"is_proxy\":false,\"proxy_id\":");
-	json_puts(b, proxy);
-	put_state(b, l->origin);
+	json_puts(b, p->self.name);
+	if (p->text[PROXY_STALE])
+		buf_printf(b, ",\"state\":\"%s\"", origin_state_names[ORIGIN_UNKNOWN]);
+	else if (nd->state)
+		buf_printf(b, ",\"state\":\"%s\"", origin_state_names[nd->state - 1]);
+	else if (l && l->origin)
+		put_state(b, l->origin);
 	buf_puts(b, "}");
 }
 
-static void put_children(struct buf *b, const char *proxy)
+static void put_children(struct buf *b, const struct proxy *p)
 {
-	const struct leaf *l;
-
 	buf_puts(b, "[");
-	for (int i = 0; (l = table_leaf(proxy, i)); i++) {
+	for (int i = 0; i < p->n; i++) {
 		if (i)
 			buf_puts(b, ",");
-		put_child(b, l, proxy);
+		put_child(b, p, &p->nodes[i]);
 	}
 	buf_puts(b, "]");
+}
+
+static void put_frontend(struct buf *b, const struct proxy *p)
+{
+	const struct leaf *l = table_proxy(p->self.name, strlen(p->self.name));
+
+	put_id(b, "proxy", p->self.name);
+	put_place(b, &p->self);
+	buf_puts(b, ",\"is_proxy\":true");
+	if (l && l->origin)
+		put_state(b, l->origin);
+	proxy_print_texts(p, b);
+	buf_puts(b, ",\"children\":");
+	put_children(b, p);
+	buf_puts(b, "}");
 }
 
 void api_nodes_get(struct exchange *x)
@@ -106,17 +128,13 @@ void api_nodes_get(struct exchange *x)
 
 	buf_puts(&b, "{\"nodes\":[");
 	for (int i = 0; i < ns->n; i++) {
-		const struct node *self = &ns->proxies[i].self;
-
 		if (i)
 			buf_puts(&b, ",");
-		put_id(&b, "proxy", self->name);
-		put_place(&b, self);
-		buf_puts(&b, ",\"is_proxy\":true,\"children\":");
-		put_children(&b, self->name);
-		buf_puts(&b, "}");
+		put_frontend(&b, &ns->proxies[i]);
 	}
-	buf_puts(&b, "]}");
+	buf_printf(&b, "],\"id\":\"%s\",\"sources\":", united_id());
+	united_sources(&b);
+	buf_printf(&b, ",\"left_out\":%d}", united_left_out());
 	api_send(x, &b);
 }
 
@@ -168,19 +186,58 @@ void api_proxy_nodes_get(struct exchange *x)
 	api_send(x, &b);
 }
 
-/* What we know is current for our own nodes; those of another frontend are
- * read again by the registry's work. */
+static void forget_name(struct exchange *x)
+{
+	free(x->data);
+	x->data = NULL;
+	x->on_abort = NULL;
+}
+
+/* Keeps a name from the path for later. */
+static int keep_name(struct exchange *x, int segment)
+{
+	char name[NODE_NAME + 1];
+
+	if (route_segment(x, segment, name, sizeof name) <= 0) {
+		reply_detail(x, 400, "bad name in the path");
+		return -1;
+	}
+	x->data = strdup(name);
+	if (!x->data) {
+		reply_detail(x, 503, "out of memory");
+		return -1;
+	}
+	x->on_abort = forget_name;
+	return 0;
+}
+
+static void refreshed(struct exchange *x)
+{
+	const struct leaf *l = x->data ? table_proxy(x->data, strlen(x->data)) : NULL;
+	struct buf b = BUF(OUT_MAX);
+
+	forget_name(x);
+	if (!l) {
+		reply_detail(x, 404, "Proxy not found");
+		return;
+	}
+	buf_puts(&b, "{\"status\":\"success\",\"nodes\":");
+	put_children(&b, &table_nodes()->proxies[l->proxy]);
+	buf_puts(&b, "}");
+	api_send(x, &b);
+}
+
+/* Our own nodes and configured ones are known; who learned is asked. */
 void api_proxy_refresh(struct exchange *x)
 {
 	const struct proxy *p = named_proxy(x);
-	struct buf b = BUF(OUT_MAX);
 
-	if (!p)
+	if (!p || keep_name(x, 2) < 0)
 		return;
-	buf_puts(&b, "{\"status\":\"success\",\"nodes\":");
-	put_children(&b, p->self.name);
-	buf_puts(&b, "}");
-	api_send(x, &b);
+	if (p->text[PROXY_SOURCE])
+		united_refresh(x, refreshed);
+	else
+		refreshed(x);
 }
 
 /* ---- changes ---- */
@@ -274,35 +331,11 @@ static void post_proxy_node(struct exchange *x, char *p, size_t n)
 	free(proxy);
 }
 
-static void forget_name(struct exchange *x)
-{
-	free(x->data);
-	x->data = NULL;
-}
-
 /* A request that was refused before its body was here. */
 void api_done(struct exchange *x)
 {
 	if (x->on_abort == forget_name)
 		forget_name(x);
-}
-
-/* Keeps a name from the path until the body is here. */
-static int keep_name(struct exchange *x, int segment)
-{
-	char name[NODE_NAME + 1];
-
-	if (route_segment(x, segment, name, sizeof name) <= 0) {
-		reply_detail(x, 400, "bad name in the path");
-		return -1;
-	}
-	x->data = strdup(name);
-	if (!x->data) {
-		reply_detail(x, 503, "out of memory");
-		return -1;
-	}
-	x->on_abort = forget_name;
-	return 0;
 }
 
 void api_proxy_nodes_post(struct exchange *x)

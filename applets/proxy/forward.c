@@ -70,14 +70,13 @@ static void send_to(struct exchange *x, struct origin *o, struct span rest)
 		relay(x, o, rest);
 }
 
-/* A node that stands behind another frontend: "/proxy2/NAME" + rest there. */
+/* A node that stands behind another frontend: its path there + rest. */
 static void send_through(struct exchange *x, const struct leaf *l, struct span rest)
 {
 	static char target[HTTP_HEAD_MAX];
 	struct buf b = BUF(HTTP_HEAD_MAX);
 
-	buf_puts(&b, "/proxy2/");
-	url_encode(&b, l->node->name, strlen(l->node->name));
+	table_path(l, &b);
 	buf_add(&b, rest.p, rest.n);
 	if (b.bad) {
 		reply_detail(x, 414, "the target is too long");
@@ -95,8 +94,7 @@ static void send_leaf(struct exchange *x, const struct leaf *l, struct span rest
 	access_node(x, l->node->name);
 	if (!rest.p)
 		add_slash(x);
-	else if (l->is_proxy ||
-		 strcmp(table_nodes()->proxies[l->proxy].self.name, LOCAL_PROXY) == 0)
+	else if (strcmp(table_nodes()->proxies[l->proxy].self.name, LOCAL_PROXY) == 0)
 		send_to(x, l->origin, rest);
 	else
 		send_through(x, l, rest);
@@ -107,11 +105,32 @@ static void unknown(struct exchange *x, const char *name)
 	reply_detail(x, 404, "Node with name '%s' not found", name);
 }
 
+/* Not one of them in silence: it may be the wrong one that is changed. */
+static void which(struct exchange *x, const char *name, size_t n)
+{
+	struct buf b = BUF(1 << 10);
+	const struct leaf *l;
+	size_t whole = 0;
+
+	for (int i = 0; (l = table_any(i)); i++) {
+		if (strlen(l->node->name) != n || memcmp(l->node->name, name, n) != 0)
+			continue;
+		buf_puts(&b, b.len ? ", " : "");
+		table_who(l, &b);
+		if (!b.bad)
+			whole = b.len;
+	}
+	reply_detail(x, 409, "more than one node is named '%s': %.*s%s; name one by "
+		     "/proxy2/FRONTEND/proxy2/NODE", name, (int)whole, b.p,
+		     b.bad ? ", ..." : "");
+	buf_free(&b);
+}
+
 void forward_proxy2(struct exchange *x)
 {
 	char name[NODE_NAME + 1], inner[NODE_NAME + 1], word[16];
 	long n = route_segment(x, 1, name, sizeof name), m = 0;
-	const struct leaf *l;
+	const struct leaf *l = NULL;
 
 	if (n <= 0) {
 		reply_detail(x, n < 0 ? 400 : 404, "%s", n < 0
@@ -128,9 +147,13 @@ void forward_proxy2(struct exchange *x)
 			send_leaf(x, l, rest_of(x, 4));
 			return;
 		}
+		l = table_proxy(name, (size_t)n);
 	}
-	l = table_find(name, (size_t)n);
-	if (l && l->origin)
+	if (!l)
+		l = table_find(name, (size_t)n);
+	if (l && l->doubled && !(l->is_proxy && m > 0))
+		which(x, name, (size_t)n);
+	else if (l && l->origin)
 		send_leaf(x, l, rest_of(x, 2));
 	else if (l && m > 0 && rest_of(x, 4).p)
 		unknown(x, inner);

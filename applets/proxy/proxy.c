@@ -15,6 +15,7 @@
 #include "proxy.h"
 #include "service.h"
 #include "source.h"
+#include "supply.h"
 
 enum { LISTENERS = 16, FIRST_FD = 3 };
 
@@ -29,10 +30,12 @@ static struct {
 	struct scrape_conf scrape;
 	struct sd_conf sd;
 	struct heartbeat_conf heartbeat;
+	struct united_conf united;
 } o = {
 	.host = "127.0.0.1", .port = 8000, .log_level = "warning",
 	.log = "text", .ready_fd = -1, .access_log = "off", .probe = 10000,
 	.scrape = { .node_label = "node" }, .heartbeat = { .interval = 30000 },
+	.united = { .interval = SUPPLY_INTERVAL },
 	.limits = LIMITS_DEFAULT, .relay = RELAY_LIMITS_DEFAULT,
 };
 
@@ -52,6 +55,14 @@ static const struct opt opts[] = {
 	STR(0, "nodes", "JSON|FILE", &o.source.nodes, "the list of nodes"),
 	STR('c', "config", "FILE", &o.source.config,
 	    "a file with the list of nodes, flat or a tree"),
+	LIST(0, "node-supplier-url", "URL", &o.united.suppliers,
+	     "also the nodes of the frontends that this discovery service names"),
+	LIST(0, "coordinator-url", "URL", &o.united.coordinators,
+	     "also the instances of this coordinator"),
+	LIST(0, "registry", "SPEC", &o.united.registries,
+	     "also what this registry names, as lmc nodes --from takes it"),
+	TIME(0, "registry-interval", "TIME", &o.united.interval, 10, 86400000,
+	     "between two askings of those and their frontends"),
 	STR(0, "state", "FILE", &o.state,
 	    "keep node changes made through the API here, over restarts"),
 	HEAD("Limits"),
@@ -126,9 +137,10 @@ static void open_table(void)
 
 	if (source_nodes(&ns, &o.source, &from, &e) < 0)
 		die(EXIT_USAGE, "%s", e.what);
-	if (table_open(&ns, o.state, &o.relay, &e) < 0)
+	united_init(&o.united);
+	if (united_open(&ns, o.state, &o.relay, &e) < 0)
 		die(EXIT_SYS, "%s", e.what);
-	if (table_leaves() == 0)
+	if (table_leaves() == 0 && !united_sourced())
 		warn("no nodes are known yet: name them with --nodes or --config, "
 		     "or POST them to /api/nodes");
 }
@@ -264,13 +276,12 @@ static void on_hup(int signo)
 	if (access_reopen() < 0)
 		log_event(LOG_ERROR, "access log not opened", "file", o.access_file,
 			  "reason", strerror(errno), NULL);
-	if (source_nodes(&ns, &o.source, &from, &e) < 0 || table_rebase(&ns, &e) < 0)
+	if (source_nodes(&ns, &o.source, &from, &e) < 0 || united_configure(&ns, &e) < 0)
 		log_event(LOG_ERROR, "configuration not read, the old one stays",
 			  "reason", e.what, NULL);
 	else
 		log_event(LOG_INFO, "configuration read", "from", from, NULL);
 	nodes_free(&ns);
-	table_self(&listeners[0].addr);
 	replace_reloading(false);
 }
 
@@ -329,6 +340,7 @@ static int proxy_run(int argc, char **argv)
 	tell_addresses();
 	replace_ready();
 	heartbeat_start();
+	united_start();
 	loop_run();
 	return EXIT_OK;
 }

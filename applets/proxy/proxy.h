@@ -42,6 +42,7 @@ struct leaf {
 	struct origin *origin;		/* how it is reached; NULL for local_proxy */
 	int            proxy;		/* index of its frontend */
 	bool           is_proxy;	/* the frontend itself */
+	bool           doubled;		/* another one has this name as well */
 };
 
 /* Takes over *base. With a state file, the changes made through the API are
@@ -52,13 +53,16 @@ int  table_open(struct nodes *base, const char *state_file,
 /* local_proxy is shown at the address the frontend listens on. */
 void table_self(const struct addr *a);
 const struct nodes *table_nodes(void);
-const struct leaf *table_find(const char *name, size_t n);	/* leaf, then frontend */
+const struct leaf *table_find(const char *name, size_t n);	/* the first: leaf, then frontend */
 const struct leaf *table_in(const char *proxy, size_t pn, const char *name, size_t n);
 const struct leaf *table_proxy(const char *name, size_t n);
 /* A registered node with this host and port (text), or this socket path. */
 const struct leaf *table_at(const char *host, const char *port);
 int  table_leaves(void);	/* how many */
-const struct leaf *table_leaf(const char *proxy, int i);
+void table_who(const struct leaf *l, struct buf *b);	/* "FRONTEND/NODE" or "FRONTEND" */
+/* The path on the leaf's origin that stands for it, up to the node's own: ""
+ * for nodes of our own. */
+void table_path(const struct leaf *l, struct buf *b);
 
 /* Changes: 0, or -1 with *status (404, 409, 503) and *why a static phrase.
  * What is passed in is taken over on success. */
@@ -73,6 +77,28 @@ const struct leaf *table_any(int i);
 int table_rebase(struct nodes *base, struct node_error *e);
 /* After every change of the table, whoever made it. */
 void table_on_change(void (*on)(void));
+
+/* ---- united.c: frontends and nodes that registries name ---- */
+
+struct united_conf {
+	struct strs suppliers, coordinators, registries;
+	int64_t     interval;		/* ms */
+};
+/* Dies when a source is no good. */
+void united_init(const struct united_conf *c);
+void united_start(void);
+bool united_sourced(void);	/* there is a source */
+/* table_open() with the configured list. */
+int  united_open(struct nodes *ns, const char *state_file,
+		 const struct relay_limits *limits, struct node_error *e);
+/* Another configured list, taken over; what was learned is laid beside it. 0 or -1. */
+int  united_configure(struct nodes *ns, struct node_error *e);
+const char *united_id(void);	/* this frontend's, for loops to be seen */
+void united_sources(struct buf *b);	/* JSON list of the sources and their states */
+int  united_left_out(void);	/* nodes over the limits */
+/* Asks them all now; then() when they have told, or in 5 s. */
+void united_refresh(struct exchange *x, void (*then)(struct exchange *x));
+void united_stats(struct buf *b);	/* exposition */
 
 /* ---- health.c ---- */
 
@@ -116,6 +142,9 @@ void sd_get(struct exchange *x);
 void stats_done(struct exchange *x, int route);
 void stats_print(struct buf *b, const struct server *s);	/* exposition */
 void stats_get(struct exchange *x);
+/* NAME{KEY="VALUE"} N */
+void stats_sample(struct buf *b, const char *name, const char *key, const char *value,
+		  int n);
 
 /* ---- routes.c again ---- */
 

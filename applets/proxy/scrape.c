@@ -23,7 +23,7 @@ enum {
 	SPARES       = 256,	/* buffers kept for the next scrape */
 	SPARE_BYTES  = 256 << 10,	/* a larger one is not kept */
 	SPARE_MS     = 30000,	/* how long, after the last one */
-	TARGET_MAX   = 3 * NODE_NAME + 32
+	TARGET_MAX   = 8 * NODE_NAME
 };
 
 static const char accept_line[] =
@@ -219,8 +219,7 @@ static int name_node(struct said *s, const struct leaf *l, struct buf *target)
 	s->node = strdup(l->node->name);
 	if (strcmp(of, LOCAL_PROXY) != 0) {
 		s->frontend = strdup(of);
-		buf_puts(target, "/proxy2/");
-		url_encode(target, l->node->name, strlen(l->node->name));
+		table_path(l, target);
 	}
 	buf_puts(target, "/metrics");
 	if (s->node && (s->frontend || strcmp(of, LOCAL_PROXY) == 0))

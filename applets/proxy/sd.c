@@ -38,12 +38,16 @@ static bool has_path(const char *name)
 	return false;
 }
 
+/* One frontend behind another is FIRST/SECOND: one step after the other. */
 static void put_path(struct buf *b, const char *frontend, const char *node)
 {
-	struct buf path = BUF(4 * NODE_NAME);
+	struct buf path = BUF(16 * NODE_NAME);
+	size_t n;
 
-	if (frontend)
-		buf_printf(&path, "/proxy2/%s", frontend);
+	for (; frontend && *frontend; frontend += n + !!frontend[n]) {
+		n = strcspn(frontend, "/");
+		buf_printf(&path, "/proxy2/%.*s", (int)n, frontend);
+	}
 	buf_printf(&path, "/proxy2/%s/metrics", node);
 	json_puts(b, path.p);
 	buf_free(&path);
@@ -59,7 +63,7 @@ static void put_leaf(struct buf *b, const struct leaf *l, const char *target,
 	buf_puts(b, "{\"targets\":[");
 	json_put(b, target, n);
 	buf_puts(b, "],\"labels\":{\"__metrics_path__\":");
-	put_path(b, ours ? NULL : p->self.name, l->node->name);
+	put_path(b, ours && !l->doubled ? NULL : p->self.name, l->node->name);
 	put(b, conf->node_label, l->node->name);
 	if (!ours)
 		put(b, "frontend", p->self.name);
@@ -78,8 +82,10 @@ static void put_all(struct buf *b, const char *target, size_t n)
 
 	buf_putc(b, '[');
 	for (int i = 0; (l = table_any(i)); i++) {
+		const struct proxy *p = &table_nodes()->proxies[l->proxy];
+
 		if (l->is_proxy || !has_path(l->node->name) ||
-		    !has_path(table_nodes()->proxies[l->proxy].self.name))
+		    (!p->text[PROXY_PREFIX] && !has_path(p->self.name)))
 			continue;
 		buf_puts(b, sep);
 		put_leaf(b, l, target, n);

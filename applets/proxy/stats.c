@@ -33,16 +33,25 @@ static void label(struct buf *b, const char *name, const char *p)
 	buf_putc(b, '"');
 }
 
-/* Nodes of other frontends may have the name of one of ours. */
+/* Of nodes behind another frontend there is one figure, the frontend's. */
+static bool counted(const struct leaf *l)
+{
+	return l->origin && (l->is_proxy ||
+	       strcmp(table_nodes()->proxies[l->proxy].self.name, LOCAL_PROXY) == 0);
+}
+
+/* A frontend may have the name of one of our nodes. */
 static void who(struct buf *b, const struct leaf *l)
 {
-	const char *of = table_nodes()->proxies[l->proxy].self.name;
+	label(b, l->is_proxy ? "frontend" : "node", l->node->name);
+}
 
-	label(b, "node", l->node->name);
-	if (!l->is_proxy && strcmp(of, LOCAL_PROXY) != 0) {
-		buf_putc(b, ',');
-		label(b, "frontend", of);
-	}
+void stats_sample(struct buf *b, const char *name, const char *key, const char *value,
+		  int n)
+{
+	buf_printf(b, "%s{", name);
+	label(b, key, value);
+	buf_printf(b, "} %d\n", n);
 }
 
 static void one(struct buf *b, const char *name, const char *type,
@@ -77,7 +86,7 @@ static void per_node(struct buf *b, const char *name, const char *type, const ch
 
 	family(b, name, type, help);
 	for (int i = 0; (l = table_any(i)); i++) {
-		if (!l->origin)
+		if (!counted(l))
 			continue;
 		origin_look(l->origin, &v);
 		buf_printf(b, "%s{", name);
@@ -103,7 +112,7 @@ static void node_answers(struct buf *b)
 
 	family(b, "lmc_node_answers_total", "counter", "Answers passed on, by node and class of status.");
 	for (int i = 0; (l = table_any(i)); i++) {
-		if (!l->origin)
+		if (!counted(l))
 			continue;
 		origin_look(l->origin, &v);
 		for (int c = 1; c < 6; c++) {
@@ -126,7 +135,7 @@ static void node_latency(struct buf *b)
 	for (int i = 0; (l = table_any(i)); i++) {
 		unsigned long n = 0;
 
-		if (!l->origin)
+		if (!counted(l))
 			continue;
 		origin_look(l->origin, &v);
 		for (int k = 0; k <= ORIGIN_BUCKETS; k++) {
@@ -174,6 +183,7 @@ void stats_print(struct buf *b, const struct server *s)
 	per_node(b, "lmc_node_sent_bytes_total", "counter", "Bytes sent to the node.", v_out);
 	node_answers(b);
 	node_latency(b);
+	united_stats(b);
 }
 
 void stats_get(struct exchange *x)

@@ -19,6 +19,7 @@ struct client {
 	struct client_req *first, **last;	/* wait for their turn */
 	struct client_req *under_way;
 	int    parallel, running, waiting;
+	bool   broken_off;
 };
 
 struct client *client_new(int parallel)
@@ -396,6 +397,10 @@ int client_run(struct client *c, int64_t ms)
 		end_finished(c);
 		if (!client_left(c))
 			return 0;
+		if (c->broken_off) {
+			c->broken_off = false;
+			return 1;
+		}
 		if (c->first && c->running < c->parallel)
 			continue;
 		if (until >= 0)
@@ -408,6 +413,34 @@ int client_run(struct client *c, int64_t ms)
 		if (errno == EINTR)
 			return 1;
 	}
+}
+
+void client_break(struct client *c)
+{
+	c->broken_off = true;
+}
+
+void client_stop(struct client *c, struct client_req *r)
+{
+	struct client_req **p;
+
+	if (!c)
+		return;
+	for (p = &c->first; *p && *p != r; )
+		p = &(*p)->next;
+	if (*p) {
+		*p = r->next;
+		if (!*p)
+			c->last = p;
+		c->waiting--;
+		return;
+	}
+	for (p = &c->under_way; *p && *p != r; )
+		p = &(*p)->next;
+	if (!*p)
+		return;
+	forget(c, r);
+	buf_free(&r->answer);
 }
 
 void client_free(struct client *c)

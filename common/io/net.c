@@ -157,11 +157,19 @@ int net_listen(const struct addr *a, int backlog)
 	return fd;
 }
 
+int net_host(const struct sockaddr *sa, char *out)
+{
+	const void *in = sa->sa_family == AF_INET6 ?
+		(const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr :
+		(const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+
+	return inet_ntop(sa->sa_family, in, out, ADDR_HOST) ? 0 : -1;
+}
+
 int net_bound(int fd, struct addr *a)
 {
 	union net_addr sa;
 	socklen_t len = sizeof sa;
-	const void *in;
 
 	memset(a, 0, sizeof *a);
 	if (getsockname(fd, &sa.sa, &len) < 0)
@@ -173,14 +181,10 @@ int net_bound(int fd, struct addr *a)
 		return 0;
 	}
 	a->kind = ADDR_TCP;
-	if (sa.sa.sa_family == AF_INET6) {
-		in = &((struct sockaddr_in6 *)&sa)->sin6_addr;
-		a->port = ntohs(((struct sockaddr_in6 *)&sa)->sin6_port);
-	} else {
-		in = &((struct sockaddr_in *)&sa)->sin_addr;
-		a->port = ntohs(((struct sockaddr_in *)&sa)->sin_port);
-	}
-	return inet_ntop(sa.sa.sa_family, in, a->host, sizeof a->host) ? 0 : -1;
+	a->port = ntohs(sa.sa.sa_family == AF_INET6 ?
+			((struct sockaddr_in6 *)&sa)->sin6_port :
+			((struct sockaddr_in *)&sa)->sin_port);
+	return net_host(&sa.sa, a->host);
 }
 
 int net_connect(const union net_addr *sa, socklen_t len)

@@ -26,7 +26,7 @@ static bool take(const struct sockaddr *sa, int family, char *out)
 	    IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) ||
 	    IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr))
 		return false;
-	return inet_ntop(family, in, out, ADDR_HOST) != NULL;
+	return net_host(sa, out) == 0;
 }
 
 /* Which of our addresses would speak to a far one? Nothing is sent. */

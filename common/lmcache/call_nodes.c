@@ -12,6 +12,7 @@
 #include "call_token.h"
 #include "die.h"
 #include "file.h"
+#include "muster.h"
 #include "source.h"
 
 enum { WHERE = 400 };
@@ -111,6 +112,7 @@ void call_nodes_free(struct call_nodes *ns)
 		free(ns->node[i].name);
 		free(ns->node[i].where);
 		free(ns->node[i].prefix);
+		free(ns->node[i].frontend);
 	}
 	free(ns->node);
 	*ns = (struct call_nodes){ 0 };
@@ -122,15 +124,14 @@ static void put_step(struct buf *b, const char *name, size_t n)
 	url_encode(b, name, n);
 }
 
-/* A node behind the frontend at `via`; proxy NULL: it is the frontend's own. */
-static void add_behind(struct call_nodes *ns, const char *proxy,
-		       const char *name, const struct addr *via)
+/* A node behind the frontend at `via`, on which prefix leads to its frontend. */
+static void add_behind(struct call_nodes *ns, const char *before, const char *name,
+		       const struct addr *via)
 {
 	struct buf prefix = BUF(CALL_PATH), where = BUF(WHERE);
 	struct call_node *n = add(ns, name, via);
 
-	if (proxy)
-		put_step(&prefix, proxy, strlen(proxy));
+	buf_puts(&prefix, before);
 	put_step(&prefix, name, strlen(name));
 	buf_printf(&where, "via %s%s", via->kind == ADDR_TCP && !via->tls ?
 		   "http://" : "", n->where);
@@ -163,13 +164,25 @@ static void rename_double(struct call_node *n, const char *proxy)
 	n->name = name;
 }
 
-/* via NULL: every node at its own address. */
+/* By the name of its frontend, unless that is the one we go through. */
+static void add_via_proxy(struct call_nodes *out, const char *proxy, const char *name,
+			  const struct addr *via)
+{
+	struct buf step = BUF(CALL_PATH);
+
+	if (proxy)
+		put_step(&step, proxy, strlen(proxy));
+	add_behind(out, step.p ? step.p : "", name, via);
+	buf_free(&step);
+}
+
+/* via NULL: every node at its own address, or as a registry's list says. */
 static void take(struct call_nodes *out, const struct nodes *ns,
 		 const struct addr *via)
 {
 	const struct proxy *p;
 	const struct node *nd;
-	bool own;
+	bool own, twice;
 	int i, k;
 
 	for (i = 0; i < ns->n; i++) {
@@ -177,14 +190,19 @@ static void take(struct call_nodes *out, const struct nodes *ns,
 		own = !strcmp(p->self.name, LOCAL_PROXY);
 		for (k = 0; k < p->n; k++) {
 			nd = &p->nodes[k];
+			twice = is_double(ns, i, nd->name);
 			if (via)
-				add_behind(out, own ? NULL : p->self.name,
-					   nd->name, via);
+				add_via_proxy(out, own && !twice ? NULL : p->self.name,
+					      nd->name, via);
+			else if (p->text[PROXY_PREFIX])
+				add_behind(out, p->text[PROXY_PREFIX], nd->name,
+					   &p->self.addr);
 			else if (nd->addr.kind != ADDR_NONE)
 				add(out, nd->name, &nd->addr);
 			else
 				continue;
-			if (is_double(ns, i, nd->name))
+			out->node[out->n - 1].frontend = own ? NULL : xstrdup(p->self.name);
+			if (twice)
 				rename_double(&out->node[out->n - 1],
 					      p->self.name);
 		}
@@ -249,89 +267,55 @@ static int fetch(struct call *c, const struct place *p, const char *path,
 	return c->exit == EXIT_OK ? 0 : wrong(e, c->exit, "%s", c->error);
 }
 
+/* 1: it names frontends without their nodes, as lmc discovery does; *out is as
+ * it was. */
 static int from_frontend(struct call_nodes *out, struct call *c,
 			 const struct addr *via, struct call_error *e)
 {
 	struct node_error ne;
 	struct nodes ns;
+	int bare = 0;
 
 	if (nodes_parse(&ns, c->answer.p, c->answer.len, &ne) < 0)
 		return wrong(e, EXIT_NO, "the list of nodes: %s", ne.what);
-	take(out, &ns, via);
+	for (int i = 0; i < ns.n && !via; i++)
+		bare |= !ns.proxies[i].n && strcmp(ns.proxies[i].self.name, LOCAL_PROXY);
+	if (!bare)
+		take(out, &ns, via);
 	nodes_free(&ns);
-	return 0;
+	return bare;
 }
 
-/* The coordinator's {"instances":[{"instance_id","ip","http_port"}]}. */
-static int from_coordinator(struct call_nodes *out, const struct json *j,
-			    struct call_error *e)
+/* Whatever muster.h knows to ask. */
+static int from_registry(struct call_nodes *out, const char *spec, struct call_error *e)
 {
-	jv list = json_get(j, 0, "instances"), v;
-	struct addr a;
-	char name[300];
-	const char *why;
-	int64_t port;
-	char *id, *ip;
-
-	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
-		id = json_dup(j, json_get(j, v, "instance_id"));
-		ip = json_dup(j, json_get(j, v, "ip"));
-		if (!id || !ip || json_int(j, json_get(j, v, "http_port"), &port) < 0 ||
-		    port < 1 || port > 65535 || addr_tcp(&a, ip, (int)port, &why) < 0)
-			return wrong(e, EXIT_NO, "the list of instances has one "
-				     "without instance_id, ip and http_port");
-		snprintf(name, sizeof name, "mp_%s", id);
-		add(out, name, &a);
-		free(id);
-		free(ip);
-	}
-	return 0;
-}
-
-/* The discovery service's addresses are frontends, each with its own list. */
-static int from_discovery(struct call_nodes *out, const struct json *j,
-			  struct call_error *e)
-{
-	jv infos = json_get(j, 0, "processInfos"), v;
-	struct place p = { .path = NULL };
-	struct buf url = BUF(WHERE);
-	struct call c;
+	const char *headers[] = { call_token(), NULL }, *why;
+	struct muster_conf conf = {
+		.client = call_client(), .interval = call_o.timeout,
+		.timeout = call_o.timeout, .headers = headers, .once = true
+	};
+	struct muster *m = muster_new(&conf);
+	struct buf list = BUF(MUSTER_JSON);
+	struct node_error ne;
+	struct nodes ns;
 	int rc;
 
-	for (v = json_first(j, infos); v >= 0; v = json_next(j, infos, v)) {
-		buf_reset(&url);
-		json_str(j, json_key(j, v), &url);
-		if (place_of(url.p, "the registry's list", &p, e) < 0)
-			return -1;
-		rc = fetch(&c, &p, "/api/nodes", e);
-		if (!rc)
-			rc = from_frontend(out, &c, &p.addr, e);
-		else if (c.status == 404)
-			add(out, url.p, &p.addr), rc = 0;
-		call_free(&c);
-		free(p.path);
-		if (rc < 0)
-			return -1;
+	if (muster_add(m, spec, &why) < 0)
+		rc = wrong(e, EXIT_USAGE, "%s: %s", safe(spec, strlen(spec)), why);
+	else {
+		while (!muster_turn(m))
+			;
+		rc = muster_failed(m, &why) ? wrong(e, EXIT_REACH, "%s: %s",
+						    safe(spec, strlen(spec)), why) :
+		     muster_print(m, &list) < 0 || nodes_parse(&ns, list.p, list.len, &ne) < 0 ?
+		     wrong(e, EXIT_NO, "%s: its list is too large", safe(spec, strlen(spec))) : 0;
 	}
-	buf_free(&url);
-	return 0;
-}
-
-static int from_registry(struct call_nodes *out, const struct place *p,
-			 struct call_error *e)
-{
-	struct call c;
-	int rc = fetch(&c, p, "/instances", e);
-
 	if (!rc) {
-		rc = from_coordinator(out, &c.json, e);
-	} else if (c.status == 404) {
-		call_free(&c);
-		rc = fetch(&c, p, "/lmcache_infos", e);
-		if (!rc)
-			rc = from_discovery(out, &c.json, e);
+		take(out, &ns, NULL);
+		nodes_free(&ns);
 	}
-	call_free(&c);
+	buf_free(&list);
+	muster_free(m);
 	return rc;
 }
 
@@ -346,10 +330,15 @@ static int from_url(struct call_nodes *out, const char *url, bool through,
 	if (call_read_token(e) < 0 || place_of(url, option, &p, e) < 0)
 		return -1;
 	rc = fetch(&c, &p, *p.path && !through ? p.path : "/api/nodes", e);
-	if (!rc)
+	if (rc)
+		rc = !through && c.status == 404 && !*p.path ? 1 : -1;
+	else if (!through && (json_get(&c.json, 0, "processInfos") >= 0 ||
+			      json_get(&c.json, 0, "instances") >= 0))
+		rc = 1;
+	else
 		rc = from_frontend(out, &c, through ? &p.addr : NULL, e);
-	else if (c.status == 404 && !through && !*p.path)
-		rc = from_registry(out, &p, e);
+	if (rc == 1)
+		rc = from_registry(out, url, e);
 	call_free(&c);
 	free(p.path);
 	return rc;
@@ -378,7 +367,19 @@ int call_known(struct call_nodes *out, struct call_error *e)
 		return from_url(out, call_o.via, true, e);
 	if (call_o.list && is_url(call_o.list))
 		return from_url(out, call_o.list, false, e);
+	if (call_o.list && supply_is(call_o.list))
+		return call_read_token(e) < 0 ? -1 : from_registry(out, call_o.list, e);
 	return from_source(out, e);
+}
+
+/* "FRONTEND/NODE" is right whether or not it is needed. */
+static bool is_named(const struct call_node *n, const char *name)
+{
+	size_t of = n->frontend ? strlen(n->frontend) : 0;
+
+	return !strcmp(n->name, name) ||
+	       (of && !strncmp(name, n->frontend, of) && name[of] == '/' &&
+		!strcmp(name + of + 1, n->name));
 }
 
 /* The node of that name, or the only one whose name ends in "_NAME". */
@@ -391,7 +392,7 @@ static const struct call_node *find(const struct call_nodes *ns,
 
 	*many = false;
 	for (i = 0; i < ns->n; i++)
-		if (!strcmp(ns->node[i].name, name))
+		if (is_named(&ns->node[i], name))
 			return &ns->node[i];
 	for (i = 0; i < ns->n; i++) {
 		m = strlen(ns->node[i].name);
@@ -424,16 +425,17 @@ static int add_known(struct call_nodes *out, struct call_nodes *known,
 	return 0;
 }
 
-/* "NAME", or "PROXY/NAME", without asking the frontend for its list. */
+/* "NAME", or "PROXY/NAME" where PROXY may stand behind another one, without
+ * asking the frontend for its list. */
 static int add_via(struct call_nodes *out, const char *name, struct call_error *e)
 {
-	const char *slash = strchr(name, '/');
+	const char *slash = strrchr(name, '/');
 	char *proxy = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
 	struct place p;
 
 	if (call_read_token(e) < 0 || place_of(call_o.via, "--via", &p, e) < 0)
 		return -1;
-	add_behind(out, proxy, slash ? slash + 1 : name, &p.addr);
+	add_via_proxy(out, proxy, slash ? slash + 1 : name, &p.addr);
 	free(proxy);
 	free(p.path);
 	return 0;

@@ -11,6 +11,10 @@
 #include "node.h"
 #include "node_make.h"
 
+const char *const proxy_text_names[PROXY_TEXTS] = {
+	"prefix", "way", "source", "stale_since", "why"
+};
+
 /* --- errors --- */
 
 static const char *shown(const struct json *j, jv v)
@@ -105,7 +109,7 @@ static const char *text_problem(const char *s)
 	return has_control(s) ? "has a control character" : NULL;
 }
 
-static const char *name_problem(const char *s)
+const char *node_name_wrong(const char *s)
 {
 	if (!*s)
 		return "is empty";
@@ -152,7 +156,7 @@ static int settle_tcp(struct node *nd, const struct json *j,
 int node_settle(struct node *nd, const struct json *j, const struct blame *b,
 		struct node_error *e)
 {
-	const char *problem = name_problem(nd->name);
+	const char *problem = node_name_wrong(nd->name);
 
 	if (problem)
 		return node_wrong(j, &b->name, problem, NULL, e);
@@ -217,7 +221,7 @@ static int take_proxy_id(const struct json *j, const char *in, jv obj,
 	*text = node_text(j, &f, NULL, e);
 	if (!*text)
 		return -1;
-	problem = name_problem(*text);
+	problem = node_name_wrong(*text);
 	return problem ? node_wrong(j, &f, problem, NULL, e) : 0;
 }
 
@@ -356,6 +360,16 @@ int node_print(const struct node *nd, struct buf *out)
 	return buf_putc(out, '}');
 }
 
+void proxy_print_texts(const struct proxy *p, struct buf *out)
+{
+	for (int i = 0; i < PROXY_TEXTS; i++) {
+		if (!p->text[i])
+			continue;
+		buf_printf(out, ",\"%s\":", proxy_text_names[i]);
+		json_puts(out, p->text[i]);
+	}
+}
+
 int nodes_print(const struct nodes *ns, struct buf *out)
 {
 	int i, k;
@@ -367,6 +381,7 @@ int nodes_print(const struct nodes *ns, struct buf *out)
 		if (i)
 			buf_putc(out, ',');
 		print_open(&p->self, out);
+		proxy_print_texts(p, out);
 		buf_puts(out, ",\"nodes\":[");
 		for (k = 0; k < p->n; k++) {
 			if (k)
@@ -395,6 +410,8 @@ void proxy_free(struct proxy *p)
 
 	for (i = 0; i < p->n; i++)
 		node_free(&p->nodes[i]);
+	for (i = 0; i < PROXY_TEXTS; i++)
+		free(p->text[i]);
 	free(p->nodes);
 	node_free(&p->self);
 	memset(p, 0, sizeof *p);

@@ -8,6 +8,7 @@
 
 #include "node.h"
 #include "node_make.h"
+#include "relay.h"
 
 enum { PATH_TEXT = 64 };	/* "nodes[1023].children[4095]" */
 
@@ -84,6 +85,14 @@ static int too_many(struct reading *r, const char *in, jv v, int limit)
 			  why, r->e);
 }
 
+static unsigned char state_of(const struct json *j, jv v)
+{
+	for (unsigned char i = ORIGIN_UNKNOWN; i <= ORIGIN_DOWN; i++)
+		if (json_is(j, v, origin_state_names[i]))
+			return i + 1;
+	return 0;
+}
+
 static int read_leaf(struct reading *r, int proxy, const char *in, jv v)
 {
 	struct node nd;
@@ -92,6 +101,7 @@ static int read_leaf(struct reading *r, int proxy, const char *in, jv v)
 		return too_many(r, in, v, NODES_MAX);
 	if (node_read(r->j, in, v, false, &nd, r->e) < 0)
 		return -1;
+	nd.state = state_of(r->j, json_get(r->j, v, "state"));
 	if (!unseen(r, proxy, nd.name)) {
 		struct field f = { in, "name", json_get(r->j, v, "name") };
 
@@ -173,6 +183,47 @@ static int place(struct reading *r, const char *in, jv v, struct node *self)
 	return i;
 }
 
+/* "" or "/proxy2/A/proxy2/B", each a name percent-encoded as url_encode() does. */
+static bool is_prefix(const char *p)
+{
+	static const char step[] = "/proxy2/";
+	char name[NODE_NAME + 1];
+
+	while (!strncmp(p, step, sizeof step - 1)) {
+		size_t n = strcspn(p += sizeof step - 1, "/");
+		long got = n < sizeof name ? url_decode(p, n, name) : -1;
+
+		if (got <= 0)
+			return false;
+		name[got] = '\0';
+		if (node_name_wrong(name))
+			return false;
+		for (; n; p++, n--)
+			if (*p <= ' ' || *p == '?' || *p == '#' || *p >= 0x7f)
+				return false;
+	}
+	return !*p;
+}
+
+static int read_texts(struct reading *r, const char *in, jv v, char **text)
+{
+	for (int i = 0; i < PROXY_TEXTS; i++) {
+		struct field f = { in, proxy_text_names[i],
+				   json_get(r->j, v, proxy_text_names[i]) };
+
+		if (f.v < 0 || json_type(r->j, f.v) != JSON_STRING)
+			continue;
+		free(text[i]);
+		text[i] = node_text(r->j, &f, NULL, r->e);
+		if (!text[i])
+			return -1;
+		if (i == PROXY_PREFIX && !is_prefix(text[i]))
+			return node_wrong(r->j, &f, "is no row of /proxy2/NAME",
+					  NULL, r->e);
+	}
+	return 0;
+}
+
 static int read_proxy(struct reading *r, const char *in, jv v)
 {
 	struct node self;
@@ -187,6 +238,8 @@ static int read_proxy(struct reading *r, const char *in, jv v)
 		node_free(&self);
 		return -1;
 	}
+	if (read_texts(r, in, v, r->out->proxies[at].text) < 0)
+		return -1;
 	return read_children(r, at, in, v);
 }
 

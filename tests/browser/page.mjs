@@ -524,8 +524,50 @@ const checks = {
 		await until("its version is asked", () => asked.includes(path.pathname + "version"));
 		assert.equal(await words(page, "#cmd-curl"), `curl -sS ${path.href}threads`);
 		assert.equal(await words(page, "#cmd-lmc"),
-			`lmc threads -n ${n.name} --via ${base}proxy2/edge%201`);
+			`lmc threads -n 'edge 1/${n.name}' --via ${origin}`);
 		assert.ok(await page.getByRole("button", { name: "Delete" }).isHidden());
+	},
+
+	async "frontends and registries are shown, and who of them does not answer"() {
+		const page = await open();
+		const child = (name, state) => ({ name, host: "h", port: 1, state });
+		const since = "2026-11-28T16:00:00.000Z";
+		await page.route("**/proxy2/**", (r) => r.fulfill({ body: "hello" }));
+		await page.route("**/api/nodes", (r) => r.fulfill({ json: {
+			nodes: [
+				{ name: "local_proxy", is_proxy: true, children: [child("w", "healthy")] },
+				{ name: "rack1", host: "10.0.0.1", port: 8000, is_proxy: true, state: "healthy",
+					source: "etcd://e/lmc", children: [child("w", "healthy")] },
+				{ name: "rack2", host: "10.0.0.2", port: 8000, is_proxy: true, state: "down",
+					source: "etcd://e/lmc", stale_since: since, why: HOSTILE,
+					children: [child("w", "unknown")] },
+			],
+			sources: [{ source: "etcd://e/lmc", entries: 2, bad: 1, stale: true, why: "no answer" }],
+			left_out: 7,
+		} }));
+		await page.reload();
+		const box = page.locator("#fronts");
+		await until("the summary is there", async () => (await words(page, "#fronts summary"))
+			=== "2 frontends · 1 stale · 1 registry · 1 silent · 7 nodes over the limits are left out");
+		assert.ok(await box.locator("table").isHidden());
+		await box.locator("summary").click();
+		assert.equal(await box.locator("tbody tr").count(), 2);
+		const rack2 = box.locator("tbody tr").nth(1);
+		assert.ok((await rack2.textContent()).includes(HOSTILE));
+		assert.equal(await rack2.locator(".word").textContent(), "stale");
+		assert.match(await box.locator("li").textContent(),
+			/^etcd:\/\/e\/lmc: 2 named, 1 left out, does not tell now no answer$/);
+		/* its node is not shown as if it were well */
+		assert.deepEqual(await page.locator("#nodes tbody .word").allTextContents(),
+			["stale", "healthy", "healthy"]);
+		await rack2.click();
+		await until("only its node is listed", async () => (await rows(page).count()) === 1);
+		/* one of three of a name is opened by its frontend's */
+		await page.goto(base + "#/nodes/w/threads");
+		await until("ours is called by its whole name", async () => (await words(page, "#cmd-lmc"))
+			=== `lmc threads -n local_proxy/w --via ${origin}`);
+		assert.equal(await words(page, "#cmd-curl"),
+			`curl -sS ${new URL("proxy2/local_proxy/proxy2/w/threads", base).href}`);
 	},
 
 	async "the keyboard does it all"() {
@@ -536,7 +578,7 @@ const checks = {
 			document.activeElement.id || document.activeElement.textContent);
 		await until("the list is there", async () => (await rows(page).count()) >= nodes.length);
 		await until("no state is unknown", async () =>
-			!(await page.locator("tbody .word").allTextContents()).includes("unknown"));
+			!(await page.locator("#nodes tbody .word").allTextContents()).includes("unknown"));
 		const order = await names(page);
 		await key("j");
 		assert.equal(await focus(), order[0]);
@@ -666,7 +708,7 @@ async function pictures(dir)
 	};
 
 	await send("POST", "api/nodes", spare);
-	await shot("page-light", "", 1280, "light", "tbody tr");
+	await shot("page-light", "", 1280, "light", "#nodes tbody tr");
 	await shot("page-dark", hash_of(n, "/threads"), 1280, "dark", "#text");
 	await shot("node-metrics", hash_of(n, "/metrics?q=lmcache%3A"), 1280, "light", "#text mark");
 	await shot("narrow", hash_of(n, "/loglevel"), 360, "light", "#text");

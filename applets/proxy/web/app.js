@@ -39,8 +39,8 @@ const TABS = [
 const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "NOTSET"];
 
 /* worst first */
-const STATES = ["down", "failing", "unknown", "healthy"];
-const GLYPHS = { down: "■", failing: "▲", unknown: "○", healthy: "●" };
+const STATES = ["down", "failing", "stale", "unknown", "healthy"];
+const GLYPHS = { down: "■", failing: "▲", stale: "◌", unknown: "○", healthy: "●" };
 const THEMES = ["auto", "light", "dark"];
 const LOCAL = "local_proxy";
 
@@ -249,6 +249,9 @@ async function ask(path, { signal, max = BODY_MAX, method = "GET", json } = {})
 
 const list = {
 	nodes: [],		/* as of the last good answer */
+	fronts: [],		/* other frontends; their nodes are in there, too */
+	sources: [],		/* registries: { source, entries, bad, stale, why } */
+	left_out: 0,		/* nodes over the frontend's limits */
 	loaded: "",		/* when that was, or "" */
 	alarm: "",		/* why the last one was not good */
 	filter: "",
@@ -266,10 +269,16 @@ function address(host, port)
 	return (host.includes(":") ? `[${host}]` : host) + ":" + port;
 }
 
-function node_of(raw, proxy)
+/* What the frontend tells of one that it learned of. */
+const stale_of = (top) => top?.stale_since === undefined ? ""
+	: `no answer since ${text_of(top.stale_since)}: ${text_of(top.why)}`;
+
+function node_of(raw, top)
 {
 	const name = text_of(raw.name);
-	const via = proxy === null || proxy === LOCAL ? "" : proxy;
+	const proxy = text_of(top?.name);
+	const via = proxy === LOCAL ? "" : proxy;
+	const stale = stale_of(top);
 
 	return {
 		name, via,
@@ -281,21 +290,24 @@ function node_of(raw, proxy)
 			+ address(text_of(raw.host), text_of(raw.port)).replace(/^unix:.*\//, "…/"),
 		url: (via ? `proxy2/${enc(via)}/` : "") + `proxy2/${enc(name)}/`,
 		hash: via ? `#/proxies/${enc(via)}/nodes/${enc(name)}` : `#/nodes/${enc(name)}`,
-		state: STATES.includes(raw.state) ? raw.state : "",
-		error: text_of(raw.last_error),
+		state: stale ? "stale" : STATES.includes(raw.state) ? raw.state : "",
+		error: stale || text_of(raw.last_error),
 		ms: typeof raw.latency_ms === "number" ? raw.latency_ms : null,
 		age: typeof raw.age_ms === "number" ? raw.age_ms : null,
 	};
 }
 
-/* The leaves of the tree, or of the flat list that old frontends give. */
+/* The leaves of the tree, or of the flat list that old frontends give. One of
+ * our own nodes whose name another node has is called by its full name. */
 function leaves(answer)
 {
-	const found = new Map();
-	const take = (raw, proxy) => {
-		const n = node_of(raw, proxy);
-		if (!found.has(n.key))
-			found.set(n.key, n);
+	const found = new Map(), names = new Map();
+	const take = (raw, top) => {
+		const n = node_of(raw, top);
+		if (found.has(n.key))
+			return;
+		found.set(n.key, n);
+		names.set(n.name, (names.get(n.name) ?? 0) + 1);
 	};
 
 	for (const top of answer.nodes) {
@@ -303,11 +315,29 @@ function leaves(answer)
 			continue;
 		const under = top.children ?? top.nodes;
 		if (Array.isArray(under))
-			under.filter(isObject).forEach((c) => take(c, text_of(top.name)));
+			under.filter(isObject).forEach((c) => take(c, top));
 		else if (!top.is_proxy)
 			take(top, null);
 	}
+	for (const n of found.values())
+		if (!n.via && names.get(n.name) > 1)
+			n.url = `proxy2/${LOCAL}/` + n.url;
 	return [...found.values()];
+}
+
+function front_of(top)
+{
+	const under = top.children ?? top.nodes;
+	const stale = stale_of(top);
+
+	return {
+		name: text_of(top.name),
+		address: address(text_of(top.host), text_of(top.port)),
+		nodes: Array.isArray(under) ? under.length : 0,
+		source: text_of(top.source),
+		state: stale ? "stale" : STATES.includes(top.state) ? top.state : "unknown",
+		why: stale || text_of(top.why),
+	};
 }
 
 /* What is known of a node: the frontend's word first, then our own look. */
@@ -337,6 +367,10 @@ async function list_load()
 		if (!isObject(j) || !Array.isArray(j.nodes))
 			throw new Trouble("The frontend's list of nodes is not understood.");
 		list.nodes = leaves(j);
+		list.fronts = j.nodes.filter((t) => isObject(t) && t.is_proxy === true
+			&& t.name !== LOCAL).map(front_of);
+		list.sources = Array.isArray(j.sources) ? j.sources.filter(isObject) : [];
+		list.left_out = Number(j.left_out) || 0;
 		list.loaded = now_text();
 		list.alarm = "";
 	} catch (e) {
@@ -515,6 +549,71 @@ function list_note(shown)
 	return "";
 }
 
+function state_cell(state)
+{
+	const td = el("td", "state", el("span", "glyph", GLYPHS[state]), el("span", "word", state));
+
+	td.dataset.state = state;
+	td.firstChild.ariaHidden = "true";
+	return td;
+}
+
+function front_row(f)
+{
+	const name = el("th", "name", el("bdi", "", f.name), el("span", "error", f.why));
+	const tr = el("tr", "", state_cell(f.state), name, el("td", "num", String(f.nodes)),
+		el("td", "c-address", f.address), el("td", "c-via", f.source));
+
+	name.scope = "row";
+	tr.addEventListener("click", () => {
+		$("filter").value = list.filter = f.name;
+		list_draw();
+	});
+	return tr;
+}
+
+function source_line(s)
+{
+	const bad = Number(s.bad) || 0;
+	const li = el("li", "", el("bdi", "", text_of(s.source)),
+		`: ${Number(s.entries) || 0} named`, bad ? `, ${bad} left out` : "");
+
+	if (s.stale)
+		li.append(el("b", "", ", does not tell now"));
+	if (s.why)
+		li.append(" ", el("span", "error", text_of(s.why)));
+	return li;
+}
+
+/* Drawn anew when something is another: it is open seldom. */
+function fronts_draw()
+{
+	const { fronts, sources, left_out } = list;
+	const look = JSON.stringify([fronts, sources, left_out]);
+	const stale = fronts.filter((f) => f.state === "stale").length;
+	const mute = sources.filter((s) => s.stale).length;
+	const words = [`${fronts.length} frontend${fronts.length === 1 ? "" : "s"}`];
+
+	$("fronts").hidden = !fronts.length && !sources.length;
+	if (list.fronts_look === look)
+		return;
+	list.fronts_look = look;
+	if (stale)
+		words.push(`${stale} stale`);
+	if (sources.length)
+		words.push(`${sources.length} registr${sources.length === 1 ? "y" : "ies"}`);
+	if (mute)
+		words.push(`${mute} silent`);
+	if (left_out)
+		words.push(`${left_out} nodes over the limits are left out`);
+	const box = $("fronts");
+	put(box.querySelector("summary"), words.join(" · "));
+	box.classList.toggle("bad", stale + mute + left_out > 0);
+	box.querySelector("tbody").replaceChildren(...fronts.map(front_row));
+	box.querySelector("table").hidden = !fronts.length;
+	box.querySelector("ul").replaceChildren(...sources.map(source_line));
+}
+
 function list_draw()
 {
 	const all = list.nodes.map((n) => ({ n, h: health(n) }));
@@ -527,6 +626,7 @@ function list_draw()
 			if (!keys.has(key))
 				known.delete(key);
 	rows_draw(shown);
+	fronts_draw();
 	$("nodes").hidden = !shown.length;
 	$("nodes").classList.toggle("no-via", !list.nodes.some((n) => n.via));
 	put($("list-note"), note);
@@ -550,7 +650,7 @@ function summary_draw(all)
 	const words = [...counts].filter(([, k]) => k).map(([s, k]) => `${k} ${s}`);
 	if (versions.size > 1)
 		words.push(`${versions.size} versions`);
-	const bad = counts.get("down") + counts.get("failing");
+	const bad = counts.get("down") + counts.get("failing") + counts.get("stale");
 	put($("summary"), list.loaded ? words.join(" · ") || "no nodes" : "");
 	$("summary").classList.toggle("bad", bad > 0);
 	const title = here.name ? `${here.name}: ${here.tab.label}` : "LMCache nodes";
@@ -574,7 +674,8 @@ const view = {
 const path_known = new Map();	/* key + tab -> that path, for the next time */
 
 const current = () => list.nodes.find((n) => n.key === here.key);
-const here_url = () => (here.via ? `proxy2/${enc(here.via)}/` : "") + `proxy2/${enc(here.name)}/`;
+const here_url = () => current()?.url
+	?? (here.via ? `proxy2/${enc(here.via)}/` : "") + `proxy2/${enc(here.name)}/`;
 
 function node_draw()
 {
@@ -634,11 +735,12 @@ function commands_draw()
 {
 	const path = view.path || here.tab.paths[0];
 	const url = new URL(here_url() + path, document.baseURI);
-	const via = new URL(here.via ? `proxy2/${enc(here.via)}` : ".", document.baseURI);
-	const front = via.href.split("#")[0].replace(/\/$/, "");
+	const front = new URL(".", document.baseURI).href.split("#")[0].replace(/\/$/, "");
 
 	put($("cmd-curl"), "curl -sS " + quoted(url.href));
-	put($("cmd-lmc"), `lmc ${here.tab.cli} -n ${quoted(here.name)} --via ${quoted(front)}`);
+	const name = here_url().startsWith(`proxy2/${LOCAL}/`) ? `${LOCAL}/${here.name}`
+		: (here.via ? here.via + "/" : "") + here.name;
+	put($("cmd-lmc"), `lmc ${here.tab.cli} -n ${quoted(name)} --via ${quoted(front)}`);
 	$("raw").href = url.href;
 }
 
