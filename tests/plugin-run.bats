@@ -321,6 +321,7 @@ print(json.load(sys.stdin)["cgroup"])')
 own_kernel() {
 	local uml
 
+	[[ $LMC != *check* && $LMC != *asan* ]] || skip "no room for a sanitizer in user-mode Linux"
 	uml=$(command -v linux.uml) || skip "no user-mode Linux here"
 	cat >init.sh <<-E
 	#!/bin/bash
