@@ -134,6 +134,24 @@ conf='{"runtime_plugin_locations": ["/"], "extra_config": {
 	wait_until 10 nobody_left
 }
 
+@test "the log drop-in ships what is written and ends with its launcher" {
+	mkdir plugins
+	cp "$HERE/../docs/plugins/all_log_collection_plugin.sh" plugins/
+	launch python3 "$HERE/receiver.py" tcp 0 got
+	use=$LMC
+	launch_plugins plugins --config "{\"extra_config\": {
+		\"plugin.logs.files\": \"$PWD/a.log $PWD/b.log\",
+		\"plugin.logs.to\": \"tcp://127.0.0.1:$port\", \"plugin.logs.state\": \"$PWD/state\"}}"
+	wait_until 10 test -e state/spool.1
+	echo 'line 1' >a.log
+	wait_until 10 grep -qx 'line 1' got
+	echo 'line 2' >b.log
+	wait_until 10 grep -qx 'line 2' got
+	kill -KILL "$pid"
+	wait_until 10 nobody_left
+	[ "$(wc -l <got)" = 2 ]
+}
+
 @test "--get reads one key, and has status 1 without it" {
 	export LMCACHE_RUNTIME_PLUGIN_CONFIG='{"extra_config": {"a.b": "text", "n": 5, "t": Infinity, "z": null}}'
 	run "$LMC" plugin-run --get a.b
