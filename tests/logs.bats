@@ -286,7 +286,7 @@ killed_at() {
 		to=$(to_of $kind)
 		seq -f 'line %.0f' 5 >x.log
 		# a stream is noted as a whole, datagrams are one by one
-		killed_at $([ $kind = tcp ] && echo 2 || echo 6) "$to"
+		killed_at "$([ $kind = tcp ] && echo 2 || echo 6)" "$to"
 		logs --to "$to" x.log
 		echo 'line 6' >>x.log
 		once 6 "got.$kind"
