@@ -581,7 +581,9 @@ class Beats:
     """Heartbeats as fast as they are answered, many under way at once. An
     address is reported on one connection only: order holds on each alone."""
 
-    CONNECTIONS, DEEP = 16, 20
+    CONNECTIONS, DEEP = 64, 8
+    REQUEST = ("GET /heartbeat?pid=1&api_address=%s&version=%s&other_info=%%7B%%7D HTTP/1.1\r\n"
+               "Host: localhost\r\n\r\n")
 
     def __init__(self, lmc, make):
         self.make, self.acked, self.answered = make, {}, 0
@@ -593,9 +595,7 @@ class Beats:
         try:
             for i, s in enumerate(self.socks):
                 batch = [self.make(i) for _ in range(self.DEEP)]
-                s.sendall(b"".join(
-                    b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % beat_path(a, v).encode()
-                    for a, v in batch))
+                s.sendall("".join(self.REQUEST % b for b in batch).encode())
                 batches.append((s, batch))
         except OSError:
             pass
@@ -629,10 +629,12 @@ class Fleet:
 
     def make(self, connection):
         self.version += 1
-        i = self.random.randrange(self.n // 16) if self.n >= 32 and self.version % 2 else None
-        if i is None:
-            i, self.n = self.n // 16, self.n + 1
-        return self.address(i * 16 + connection), "%09d" % self.version
+        many = self.n // Beats.CONNECTIONS
+        if many > 2 and self.random.random() < 0.5:
+            many = self.random.randrange(many)
+        else:
+            self.n += 1
+        return self.address(many * Beats.CONNECTIONS + connection), "%09d" % self.version
 
 
 BIG = ("--journal", "j", "--entries", "1000000", "--per-source", "0", "--ttl", "1h",
