@@ -15,6 +15,7 @@
 #include "die.h"
 #include "heartbeat/facts.h"
 #include "log.h"
+#include "net.h"
 
 enum {
 	PATIENCE_MS = 1000,	/* for nodes whose version is known already */
@@ -273,15 +274,6 @@ static void take_away(void)
 	wait_quiet(until);
 }
 
-static void say_ready(void)
-{
-	if (o.ready_fd < 0)
-		return;
-	if (write((int)o.ready_fd, "started\n", 8) != 8)
-		warn("unable to write to --ready-fd %ld:", o.ready_fd);
-	close((int)o.ready_fd);
-}
-
 static int heartbeat_run(int argc, char **argv)
 {
 	(void)argc;
@@ -296,7 +288,8 @@ static int heartbeat_run(int argc, char **argv)
 	take_signals();
 	if (!o.delay)
 		facts_fresh(0);	/* begins to ask; an option that is wrong is told now */
-	say_ready();
+	if (o.ready_fd >= 0 && net_ready((int)o.ready_fd, "started\n") < 0)
+		warn("unable to write to --ready-fd %ld:", o.ready_fd);
 	if (o.once)
 		return run_once();
 	while (!stop)
