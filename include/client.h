@@ -55,7 +55,7 @@ struct client_req {
 	int         status;		/* HTTP status, also while write() runs; 0: none */
 	char        type[CLIENT_TYPE];	/* Content-Type or "" */
 	char        why[CLIENT_WHY];	/* when end is not CLIENT_ANSWER */
-	struct buf  answer;		/* done() may take it; else freed after it */
+	struct buf  answer;		/* done() takes it over, or frees it */
 	int64_t     us;			/* from start to end */
 
 	void *easy, *lines;		/* private from here */

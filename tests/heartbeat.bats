@@ -379,6 +379,20 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	stop
 }
 
+@test "answers are not kept: memory stays as it is" {
+	rss() { awk '/VmRSS/ { print $2 }' "/proc/$pid/status"; }
+
+	case $LMC in */check/*) skip "a sanitizer needs its own memory" ;; esac
+	echo large >mode
+	registry
+	beat --url "$reg/h" --nodes '[]' --interval 100ms
+	wait_until 10 told 'len(r) >= 10'
+	before=$(rss)
+	wait_until 20 told 'len(r) >= 60'
+	[ $(($(rss) - before)) -lt 500 ]
+	stop
+}
+
 @test "--log json: every line is an object" {
 	registry
 	beat --url "$reg/h" --url http://127.0.0.1:9/ --nodes '[]' --log json --log-level debug --interval 200ms

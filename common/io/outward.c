@@ -30,19 +30,24 @@ static bool take(const struct sockaddr *sa, int family, char *out)
 }
 
 /* Which of our addresses would speak to a far one? Nothing is sent. */
-static bool by_route(const char *far, int family, char *out)
+static bool by_route(int family, char *out)
 {
-	struct addr a = { .kind = ADDR_TCP, .port = 1 };
+	struct sockaddr_in four = {
+		.sin_family = AF_INET, .sin_port = htons(1),
+		.sin_addr = { htonl(0x0affffff) } };	/* 10.255.255.255 */
+	static const struct sockaddr_in6 six = {	/* 2001:db8::1 */
+		.sin6_family = AF_INET6, .sin6_port = 256,	/* or 1: any will do */
+		.sin6_addr.s6_addr = { 0x20, 1, 0xd, 0xb8, [15] = 1 } };
+	const struct sockaddr *far = family == AF_INET ? (const void *)&four :
+							 (const void *)&six;
+	socklen_t len = family == AF_INET ? sizeof four : sizeof six;
 	union net_addr sa;
-	socklen_t len;
 	bool found = false;
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	snprintf(a.host, sizeof a.host, "%s", far);
 	if (fd < 0)
 		return false;
-	if (net_literal(&a, &sa, &len) == 0 && connect(fd, &sa.sa, len) == 0 &&
-	    getsockname(fd, &sa.sa, &len) == 0)
+	if (connect(fd, far, len) == 0 && getsockname(fd, &sa.sa, &len) == 0)
 		found = take(&sa.sa, family, out);
 	close(fd);
 	return found;
@@ -84,9 +89,9 @@ static bool by_interface(char *out)
 
 void net_outward(char *out, bool look_up)
 {
-	if (by_route("10.255.255.255", AF_INET, out) ||
+	if (by_route(AF_INET, out) ||
 	    (look_up && by_name(out)) || by_interface(out) ||
-	    by_route("2001:db8::1", AF_INET6, out))
+	    by_route(AF_INET6, out))
 		return;
 	memcpy(out, "127.0.0.1", sizeof "127.0.0.1");
 }
