@@ -151,6 +151,25 @@ static char *prefix_of(const struct taking *t, const char *name)
 	return b.p ? b.p : xstrdup("");
 }
 
+/* Names are steps of a path: none is empty, "." or "..". */
+static bool has_steps(const char *name)
+{
+	char step[NODE_NAME + 1];
+	size_t n;
+
+	for (;; name += n + 1) {
+		n = strcspn(name, "/");
+		if (n > NODE_NAME)
+			return false;
+		memcpy(step, name, n);
+		step[n] = '\0';
+		if (node_name_wrong(step))
+			return false;
+		if (!name[n])
+			return true;
+	}
+}
+
 static char *way_of(struct taking *t, jv v, const struct addr *at)
 {
 	char *way = text_of(t, v, "way");
@@ -185,7 +204,7 @@ static void take_frontend(struct taking *t, jv v, jv list)
 		bad(t, e.what);
 		return;
 	}
-	b = branch_of(t, self.name);
+	b = has_steps(self.name) ? branch_of(t, self.name) : NULL;
 	if (b && !b->nodes) {
 		b->prefix = prefix_of(t, self.name);
 		b->way = way_of(t, v, &self.addr);
@@ -195,7 +214,8 @@ static void take_frontend(struct taking *t, jv v, jv list)
 		put_nodes(t, &nodes, &n, list);
 		keep(t, b, &nodes, n);
 	} else {
-		bad(t, b ? "two frontends of one name" : "too many frontends");
+		bad(t, b ? "two frontends of one name"
+		       : "a frontend's name with an empty step, or too many frontends");
 	}
 	node_free(&self);
 }

@@ -273,6 +273,11 @@ TEST(what_is_malformed_costs_only_itself)
 	     ",{\"name\":\"bad\",\"children\":[]}]}");
 	CHECK(same(shown("proxy_10.0.0.1_8000"), "A: x y"));
 	CHECK(members[0].bad == 5);
+	/* one that could not be a path would spoil the whole list */
+	says(0, OWN("A", NODE("x")) BEHIND("r//s", "10.9.9.9", "R", NODE("z"))
+	     BEHIND("../s", "10.9.9.9", "S", NODE("z")) "]}");
+	CHECK(same(shown("proxy_10.0.0.1_8000"), "A: x"));
+	CHECK(members[0].bad == 2);
 	says(0, "{\"id\":\"no \\u00e9 id\",\"nodes\":[" NODE("x") "]}");
 	CHECK(same(shown("proxy_10.0.0.1_8000"), "10.0.0.1:8000: x"));
 }
