@@ -15,7 +15,7 @@
 enum { FIRST_RETRY = 1000 };
 
 static const struct beat_kind *const kinds[] = {
-	&beat_registry, &beat_coordinator,
+	&beat_registry, &beat_coordinator, &beat_etcd,
 };
 
 static int wrong(struct beat *b, const char *fmt, ...)
@@ -134,6 +134,8 @@ void beat_close(struct beat *b)
 {
 	buf_free(&b->target);
 	buf_free(&b->body);
+	if (b->state && b->kind->close)
+		b->kind->close(b);
 	free(b->state);
 	b->state = NULL;
 }
