@@ -25,7 +25,7 @@ enum {
 enum client_end {
 	CLIENT_ANSWER,		/* a whole answer came */
 	CLIENT_REACH,		/* no connection */
-	CLIENT_TIMEOUT,		/* no whole answer in time */
+	CLIENT_TIMEOUT,		/* no whole answer in time, or a stream was silent */
 	CLIENT_BROKEN,		/* cut off, or not HTTP */
 	CLIENT_LARGE,		/* the body is over max */
 	CLIENT_STOPPED		/* the caller's read or write refused */
@@ -48,6 +48,10 @@ struct client_req {
 	int       (*write)(struct client_req *r, const char *p, size_t n);
 	size_t      max;		/* ceiling of .answer */
 	int64_t     timeout_ms;		/* for all of it; 0: none */
+	/* A stream without an end of its own: over when nothing came for so
+	 * long (whole seconds, from 1000); not counted among the parallel
+	 * ones. 0: not a stream. */
+	int64_t     silence_ms;
 	void      (*done)(struct client_req *r);	/* may add requests */
 	void       *ctx;
 

@@ -18,7 +18,7 @@ struct client {
 	CURLM *multi;
 	struct client_req *first, **last;	/* wait for their turn */
 	struct client_req *under_way;
-	int    parallel, running, waiting;
+	int    parallel, running, waiting, streams;
 	bool   broken_off;
 };
 
@@ -184,6 +184,12 @@ static void set_rest(struct client_req *r)
 	if (r->timeout_ms > 0)
 		curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS,
 				 (long)r->timeout_ms);
+	if (r->silence_ms) {
+		curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)r->silence_ms);
+		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME,
+				 (long)(r->silence_ms / 1000));
+	}
 	if (r->addr.tls && ca && *ca)
 		curl_easy_setopt(r->easy, CURLOPT_CAINFO, ca);
 }
@@ -272,8 +278,9 @@ static void judge(struct client_req *r, CURLcode code)
 		no_connection(r, code);
 		break;
 	case CURLE_OPERATION_TIMEDOUT:
-		why(r, CLIENT_TIMEOUT, "no answer within %lld ms",
-		    (long long)r->timeout_ms);
+		why(r, CLIENT_TIMEOUT, r->silence_ms ? "nothing came for %lld ms" :
+		    "no answer within %lld ms",
+		    (long long)(r->silence_ms ? r->silence_ms : r->timeout_ms));
 		break;
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
@@ -307,6 +314,7 @@ static void forget(struct client *c, struct client_req *r)
 	if (*p)
 		*p = r->next;
 	c->running--;
+	c->streams -= r->silence_ms > 0;
 	curl_multi_remove_handle(c->multi, r->easy);
 	curl_easy_cleanup(r->easy);
 	curl_slist_free_all(r->lines);
@@ -347,6 +355,7 @@ static void start(struct client *c, struct client_req *r)
 	set_headers(r);
 	set_rest(r);
 	c->running++;
+	c->streams += r->silence_ms > 0;
 	r->next = c->under_way;
 	c->under_way = r;
 	if (curl_multi_add_handle(c->multi, r->easy) != CURLM_OK) {
@@ -355,11 +364,16 @@ static void start(struct client *c, struct client_req *r)
 	}
 }
 
+static bool has_room(const struct client *c)
+{
+	return c->first && c->running - c->streams < c->parallel;
+}
+
 static void start_waiting(struct client *c)
 {
 	struct client_req *r;
 
-	while (c->first && c->running < c->parallel) {
+	while (has_room(c)) {
 		r = c->first;
 		c->first = r->next;
 		if (!c->first)
@@ -401,7 +415,7 @@ int client_run(struct client *c, int64_t ms)
 			c->broken_off = false;
 			return 1;
 		}
-		if (c->first && c->running < c->parallel)
+		if (has_room(c))
 			continue;
 		if (until >= 0)
 			left = until - clock_ms();
