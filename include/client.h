@@ -5,7 +5,7 @@
  * A request is the caller's struct, which lives until its done() returns.
  * Environment proxies, redirects, cookies and compression are not used, paths
  * go out as given, TLS is verified against the system's authorities (or the
- * file in $SSL_CERT_FILE).
+ * file in $SSL_CERT_FILE, or the request's own).
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -52,6 +52,10 @@ struct client_req {
 	 * long (whole seconds, from 1000); not counted among the parallel
 	 * ones. 0: not a stream. */
 	int64_t     silence_ms;
+	const char *ca;			/* a file of authorities to trust instead; or NULL */
+	/* The host that the certificate has to name instead of addr's, which
+	 * BearSSL cannot look for where it is an IP literal; or NULL. */
+	const char *cert_name;
 	void      (*done)(struct client_req *r);	/* may add requests */
 	void       *ctx;
 
@@ -62,7 +66,7 @@ struct client_req {
 	struct buf  answer;		/* done() takes it over, or frees it */
 	int64_t     us;			/* from start to end */
 
-	void *easy, *lines;		/* private from here */
+	void *easy, *lines, *detour;		/* private from here */
 	bool  whole_head;
 	struct client *client;
 	struct client_req *next;

@@ -48,7 +48,7 @@ int client_left(const struct client *c)
 
 void client_add(struct client *c, struct client_req *r)
 {
-	r->easy = r->lines = NULL;
+	r->easy = r->lines = r->detour = NULL;
 	r->client = c;
 	r->next = NULL;
 	r->whole_head = false;
@@ -111,6 +111,19 @@ static int on_seek(void *ctx, curl_off_t offset, int origin)
 
 /* --- starting one --------------------------------------------------------------- */
 
+/* Where a URL of the certificate's name leads: "any host:any port:ADDRESS". */
+static void set_detour(struct client_req *r, struct buf *url)
+{
+	struct buf to = BUF(URL_MAX);
+
+	buf_puts(&to, "::");
+	addr_print(&r->addr, &to);
+	r->detour = curl_slist_append(NULL, to.bad ? "" : to.p);
+	curl_easy_setopt(r->easy, CURLOPT_CONNECT_TO, r->detour);
+	buf_printf(url, "%s:%d", r->cert_name, r->addr.port);
+	buf_free(&to);
+}
+
 static void set_address(struct client_req *r)
 {
 	struct buf url = BUF(URL_MAX);
@@ -120,7 +133,10 @@ static void set_address(struct client_req *r)
 		buf_puts(&url, "http://localhost");
 	} else {
 		buf_puts(&url, r->addr.tls ? "https://" : "http://");
-		addr_print(&r->addr, &url);
+		if (r->cert_name)
+			set_detour(r, &url);
+		else
+			addr_print(&r->addr, &url);
 	}
 	buf_puts(&url, r->target);
 	curl_easy_setopt(r->easy, CURLOPT_URL, url.bad ? "" : url.p);
@@ -167,7 +183,7 @@ static void set_headers(struct client_req *r)
 
 static void set_rest(struct client_req *r)
 {
-	const char *ca = getenv("SSL_CERT_FILE");
+	const char *ca = r->ca ? r->ca : getenv("SSL_CERT_FILE");
 
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
 	curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
@@ -318,7 +334,8 @@ static void forget(struct client *c, struct client_req *r)
 	curl_multi_remove_handle(c->multi, r->easy);
 	curl_easy_cleanup(r->easy);
 	curl_slist_free_all(r->lines);
-	r->easy = r->lines = NULL;
+	curl_slist_free_all(r->detour);
+	r->easy = r->lines = r->detour = NULL;
 }
 
 static void end(struct client *c, struct client_req *r, CURLcode code)
