@@ -156,26 +156,9 @@ struct inside {
 	struct call_node *node;
 	struct call       look[LOOKS];
 	struct value      value[ITEMS];
-	int               exit, status;
+	int               exit, status, left;	/* left: looks under way */
 	char             *error;
 };
-
-static void kept(struct call *c)
-{
-	(void)c;
-}
-
-static void start(struct inside *in, struct call_node *n)
-{
-	int i;
-
-	in->node = n;
-	for (i = 0; i < LOOKS; i++) {
-		in->look[i] = (struct call){ .node = n, .ways = looks[i].ways, .done = kept,
-			.flags = i == METRICS ? 0 : CALL_JSON };
-		call_start(&in->look[i]);
-	}
-}
 
 /* What a node does not have, or not just now (503), is left out; a node that
  * does not answer has failed. */
@@ -331,11 +314,36 @@ static void print(struct report *r, const struct inside *in)
 	report_done(r);
 }
 
+static struct report report;
+
+static void looked(struct call *c)
+{
+	struct inside *in = c->ctx;
+
+	if (--in->left)
+		return;
+	judge(in);
+	if (report.form == OUT_JSONL)
+		print(&report, in);
+}
+
+static void start(struct inside *in, struct call_node *n)
+{
+	int i;
+
+	in->node = n;
+	in->left = LOOKS;
+	for (i = 0; i < LOOKS; i++) {
+		in->look[i] = (struct call){ .node = n, .ways = looks[i].ways, .ctx = in,
+			.flags = i == METRICS ? 0 : CALL_JSON, .done = looked };
+		call_start(&in->look[i]);
+	}
+}
+
 static int info_run(int argc, char **argv)
 {
 	struct call_nodes ns;
 	struct inside *all;
-	struct report r;
 	int i;
 
 	(void)argc;
@@ -344,15 +352,13 @@ static int info_run(int argc, char **argv)
 		die(EXIT_USAGE, "-o raw: this is made of many answers; see lmc call");
 	ns = ask_nodes(false);
 	all = xcalloc((size_t)ns.n, sizeof *all);
+	report_begin(&report, heads);
 	for (i = 0; i < ns.n; i++)
 		start(&all[i], &ns.node[i]);
 	ask_wait(call_left());
-	report_begin(&r, heads);
-	for (i = 0; i < ns.n; i++) {
-		judge(&all[i]);
-		print(&r, &all[i]);
-	}
-	return report_end(&r);
+	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
+		print(&report, &all[i]);
+	return report_end(&report);
 }
 
 const struct applet info_applet = {

@@ -27,7 +27,14 @@ void ask_end(struct call *calls, int n);
  * how far it is when it takes more than a second. */
 void ask_wait(int total);
 
-void ask_sleep(int64_t ms);	/* to the end, signals or not */
+/* Until clock_ms() is `until`: runs what is under way and tells a watching
+ * person how long it still takes. False: a signal of ask_signals() ended it. */
+bool ask_until(int64_t until);
+/* From here on SIGINT, SIGTERM, SIGHUP and SIGQUIT are only noted, for who has
+ * something to set back. */
+void ask_signals(void);
+int  ask_signal(void);		/* the one that came, or 0 */
+void ask_sleep(int64_t ms);	/* without a word, to the end, signals or not */
 
 /* --- printing ---------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <curl/curl.h>
 
@@ -21,6 +22,19 @@ struct client {
 	int    parallel, running, waiting;
 };
 
+/* A connection that gets no descriptor would be told as a dead node. */
+static int affordable(int parallel)
+{
+	rlim_t want = (rlim_t)parallel + CLIENT_SPARE;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= want)
+		return parallel;
+	r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+	setrlimit(RLIMIT_NOFILE, &r);
+	return r.rlim_cur > CLIENT_SPARE + 1 ? (int)r.rlim_cur - CLIENT_SPARE : 1;
+}
+
 struct client *client_new(int parallel)
 {
 	struct client *c = calloc(1, sizeof *c);
@@ -34,7 +48,7 @@ struct client *client_new(int parallel)
 		free(c);
 		return NULL;
 	}
-	c->parallel = parallel > 0 ? parallel : CLIENT_PARALLEL;
+	c->parallel = affordable(parallel > 0 ? parallel : CLIENT_PARALLEL);
 	c->last = &c->first;
 	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->parallel);
 	return c;
@@ -170,6 +184,8 @@ static void set_rest(struct client_req *r)
 
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
 	curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
+	/* Else the end of a request waits for a name server that is silent. */
+	curl_easy_setopt(r->easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(r->easy, CURLOPT_SSLVERSION,
 			 (long)CURL_SSLVERSION_TLSv1_2);
@@ -336,6 +352,10 @@ static void fail_start(struct client_req *r)
 
 static void start(struct client *c, struct client_req *r)
 {
+	int64_t left = r->due - clock_ms();
+
+	if (r->due)
+		r->timeout_ms = left > 0 ? left : 1;
 	r->easy = curl_easy_init();
 	if (!r->easy) {
 		fail_start(r);

@@ -11,7 +11,7 @@
 #include "clock.h"
 #include "die.h"
 
-enum { ERROR_MAX = 2048, PARALLEL_MAX = 4096 };
+enum { ERROR_MAX = 2048, PARALLEL_MAX = 4096, DETAIL = 256 };
 
 struct call_options call_o = {
 	.timeout = CALL_TIMEOUT, .parallel = CLIENT_PARALLEL,
@@ -151,6 +151,8 @@ static void said_json(struct buf *b, const struct json *j)
 	said_after(b, j, json_get(j, 0, "message"));
 	if (errors >= 0 && json_type(j, errors) == JSON_OBJECT)
 		said_errors(b, j, errors);
+	if (!b->len)
+		said_after(b, j, json_get(j, 0, "status"));
 }
 
 static void said_text(struct buf *b, const struct call *c)
@@ -192,7 +194,7 @@ static void refused(struct call *c)
 /* A failure that comes with status 200 (protocol.md 3.1). */
 static bool fails_inside(const struct json *j)
 {
-	static const char *const bad[] = { "error", "failed", "failure" };
+	static const char *const bad[] = { "error", "failed", "failure", "not_found" };
 	jv v = json_get(j, 0, "error");
 	size_t i;
 
@@ -270,19 +272,21 @@ static void judge(struct call *c)
 
 /* --- one request ------------------------------------------------------------------- */
 
-/* What FastAPI says of a path or method that it does not have. */
+/* What FastAPI says of a path or method that it does not have: a detail and
+ * nothing else. */
 static bool no_endpoint(const struct call *c)
 {
-	static const char *const words[] = {
-		"{\"detail\":\"Not Found\"}",
-		"{\"detail\":\"Method Not Allowed\"}",
-	};
-	const char *word = words[c->status == 405];
+	struct json_error e;
+	struct json j;
+	bool none;
 
-	return c->req.end == CLIENT_ANSWER &&
-	       (c->status == 404 || c->status == 405) &&
-	       c->answer.len == strlen(word) &&
-	       !memcmp(c->answer.p, word, c->answer.len);
+	if (c->req.end != CLIENT_ANSWER || (c->status != 404 && c->status != 405) ||
+	    json_parse(&j, c->answer.p ? c->answer.p : "", c->answer.len, DETAIL, 0, &e) < 0)
+		return false;
+	none = json_count(&j, 0) == 1 && json_is(&j, json_get(&j, 0, "detail"),
+		c->status == 404 ? "Not Found" : "Method Not Allowed");
+	json_free(&j);
+	return none;
 }
 
 static const struct way *fitting(const struct call *c, const struct way *w)
@@ -364,6 +368,7 @@ static void send_it(struct call *c)
 		.read = body ? c->read : NULL, .again = c->again,
 		.upload = c->upload, .write = c->write, .max = c->max,
 		.timeout_ms = left(c),
+		.due = c->flags & CALL_WHOLE ? clock_ms() + left(c) : 0,
 		.done = on_done, .ctx = c,
 	};
 	client_add(client, &c->req);
