@@ -1,6 +1,7 @@
 /* env.c - the environment variables of nodes, secrets masked
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static const struct opt opts[] = {
 
 static const struct way ways[] = { { GEN_ALL, "GET", "/env", WAY_ANY }, { 0 } };
 static const char *const heads[] = { "NODE", "NAME", "VALUE", NULL };
+enum { PAIR = 64 };	/* bytes of a name in NAME=VALUE inside a value */
 static const char masked[] = "********";
 
 static char **wanted;
@@ -28,8 +30,8 @@ static int    wanted_n;
 static bool secret_name(const char *name)
 {
 	static const char *const words[] = {
-		"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "KEY",
-		"CREDENTIAL", "AUTH", "COOKIE", "PRIVATE", "SIGNATURE", "DSN",
+		"TOKEN", "SECRET", "PASS", "_PWD", "KEY", "CREDENTIAL", "AUTH",
+		"COOKIE", "PRIVATE", "SIGNATURE", "DSN",
 	};
 	size_t i;
 
@@ -39,19 +41,34 @@ static bool secret_name(const char *name)
 	return false;
 }
 
-/* Known beginnings, and what stands before the @ of a URL. */
+static bool word_byte(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
+
+/* Known beginnings, "password=" and the like, and what stands before the @ of
+ * a URL. */
 static bool secret_value(const char *v)
 {
 	static const char *const starts[] = {
 		"hf_", "sk-", "ghp_", "gho_", "github_pat_", "glpat-", "xox",
 		"eyJ", "AKIA", "ASIA", "-----BEGIN", "Bearer ", "Basic ",
 	};
-	const char *url = strstr(v, "://"), *at;
+	const char *url = strstr(v, "://"), *at, *eq = strchr(v, '=');
+	char word[PAIR];
 	size_t i;
 
 	for (i = 0; i < sizeof starts / sizeof *starts; i++)
 		if (!strncmp(v, starts[i], strlen(starts[i])))
 			return true;
+	for (; eq; eq = strchr(eq + 1, '=')) {
+		for (i = 0; i + 1 < PAIR && eq - i > v && word_byte(eq[-1 - (long)i]); i++)
+			;
+		memcpy(word, eq - i, i);
+		word[i] = '\0';
+		if (secret_name(word))
+			return true;
+	}
 	for (; url; url = strstr(url + 3, "://")) {
 		at = url + 3 + strcspn(url + 3, "/ @");
 		if (*at == '@')
@@ -144,8 +161,9 @@ const struct applet env_applet = {
 	.brief = "show the environment variables of nodes, secrets masked",
 	.about =
 		"Shows all variables, or those named. What has a secret's name (TOKEN, "
-		"KEY, PASSWORD ...) or looks like one (hf_..., a URL with a password) is "
-		"shown as ********; a secret under a plain name is not recognised.",
+		"KEY, PASSWORD ...) or looks like one (hf_..., password=..., a URL with a "
+		"password) is shown as ********; a secret under a plain name is not "
+		"recognised.",
 	.args  = "[NAME]...",
 	.examples = "lmc env PYTHONHASHSEED\n  is it the same everywhere?\n",
 	.opts  = opts,

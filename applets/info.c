@@ -165,12 +165,13 @@ struct inside {
 static void judge(struct inside *in)
 {
 	struct call *c;
-	int i;
+	int i, good = 0;
 
 	in->status = in->look[METRICS].status;
 	for (i = 0; i < LOOKS; i++) {
 		c = &in->look[i];
-		if (!c->exit || (c->exit == EXIT_NO && i != METRICS && c->status >= 400))
+		good += !c->exit;
+		if (!c->exit || c->missing || (c->exit == EXIT_NO && i != METRICS && c->status >= 400))
 			continue;
 		in->exit = worse(in->exit, c->exit);
 		if (!in->error || in->exit == c->exit)
@@ -178,6 +179,10 @@ static void judge(struct inside *in)
 	}
 	if (!in->look[METRICS].exit)
 		read_metrics(in->value, &in->look[METRICS]);
+	if (good || in->exit)
+		return;
+	in->exit = EXIT_NO;
+	in->error = in->look[METRICS].error;
 }
 
 /* --- printing ------------------------------------------------------------------------------ */

@@ -252,15 +252,40 @@ static void judge_transport(struct call *c)
 	}
 }
 
+static void put_path(struct buf *b, const char *path, const char *arg)
+{
+	const char *hole = strstr(path, "{}");
+
+	if (!hole) {
+		buf_puts(b, path);
+		return;
+	}
+	buf_add(b, path, (size_t)(hole - path));
+	if (arg)
+		url_encode(b, arg, strlen(arg));
+	buf_puts(b, hole + 2);
+}
+
+/* The newest way stands for all; where nothing was asked there is no status. */
+static void has_none(struct call *c)
+{
+	struct buf path = BUF(ERROR_MAX);
+
+	put_path(&path, c->ways->path, c->arg);
+	if (c->status)
+		buf_printf(&path, " (HTTP %d)", c->status);
+	call_fail(c, EXIT_NO, "%s has no %s %s", call_who(c->node),
+		  c->ways->method, path.p ? path.p : "");
+	buf_free(&path);
+}
+
 static void judge(struct call *c)
 {
 	c->exit = EXIT_OK;
 	if (c->req.end != CLIENT_ANSWER)
 		judge_transport(c);
 	else if (c->missing)
-		call_fail(c, EXIT_NO, "%s has no %s %s (HTTP %d)",
-			  call_who(c->node), c->ways->method, c->ways->path,
-			  c->status);
+		has_none(c);
 	else if (c->status >= 400)
 		refused(c);
 	else if (c->status >= 300)
@@ -294,20 +319,6 @@ static const struct way *fitting(const struct call *c, const struct way *w)
 	while (w->path && !(w->gens & c->node->gens))
 		w++;
 	return w->path ? w : NULL;
-}
-
-static void put_path(struct buf *b, const char *path, const char *arg)
-{
-	const char *hole = strstr(path, "{}");
-
-	if (!hole) {
-		buf_puts(b, path);
-		return;
-	}
-	buf_add(b, path, (size_t)(hole - path));
-	if (arg)
-		url_encode(b, arg, strlen(arg));
-	buf_puts(b, hole + 2);
 }
 
 static void fill_target(struct call *c)
@@ -419,8 +430,7 @@ void call_start(struct call *c)
 	}
 	c->status = 0;
 	c->missing = true;
-	call_fail(c, EXIT_NO, "%s has no %s %s", call_who(c->node),
-		  c->ways->method, c->ways->path);
+	has_none(c);
 	c->done(c);
 }
 
