@@ -333,6 +333,7 @@ static int set(const char *logger, const char *level)
 	struct call proto = { .ways = ways, .query = query_for(logger, level) };
 	struct undos u = { 0 };
 	struct call *calls;
+	int64_t end;
 	int i, exit;
 
 	exit = read_before(&ns, logger, before);
@@ -354,7 +355,8 @@ static int set(const char *logger, const char *level)
 	if (!o.duration)
 		return exit;
 	fflush(stdout);
-	ask_until(clock_ms() + o.duration);
+	end = clock_ms() + o.duration;
+	ask_until(end, end);
 	exit = worse(exit, restore(&u, false));
 	return exit ? exit : ask_signal() ? 128 + ask_signal() : EXIT_OK;
 }

@@ -424,7 +424,7 @@ static void sample(const struct call_nodes *ns, struct probe *all, const struct 
 			ask_probe(&all[i].first, proto, &ns->node[i], &all[i], sampled);
 		}
 		next += 1000 / o.hz;
-		ask_until(next < end ? next : end);
+		ask_until(next < end ? next : end, end);
 	} while (next < end);
 	ask_wait(call_left());
 }
@@ -529,7 +529,7 @@ static int diff(const struct call *proto)
 {
 	struct call_nodes ns = ask_nodes(false);
 	struct probe *all = xcalloc((size_t)ns.n, sizeof *all), *p;
-	int64_t soonest;
+	int64_t soonest, end = clock_ms() + o.diff;
 	int i, left;
 
 	report_begin(&report, diff_heads);
@@ -547,7 +547,7 @@ static int diff(const struct call *proto)
 				soonest = p->due;
 		}
 		if (left)
-			ask_until(soonest);
+			ask_until(soonest, end);
 	} while (left);
 	ask_wait(call_left());
 	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)

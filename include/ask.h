@@ -28,8 +28,9 @@ void ask_end(struct call *calls, int n);
 void ask_wait(int total);
 
 /* Until clock_ms() is `until`: runs what is under way and tells a watching
- * person how long it still takes. False: a signal of ask_signals() ended it. */
-bool ask_until(int64_t until);
+ * person how long it is to `end`, the last `until` of several. False: a signal
+ * of ask_signals() ended it. */
+bool ask_until(int64_t until, int64_t end);
 /* From here on SIGINT, SIGTERM, SIGHUP and SIGQUIT are only noted, for who has
  * something to set back. */
 void ask_signals(void);

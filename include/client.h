@@ -20,7 +20,7 @@ enum {
 	CLIENT_PARALLEL = 64,	/* requests under way, unless told otherwise */
 	CLIENT_SPARE    = 32,	/* descriptors that are not for requests */
 	CLIENT_TYPE     = 96,	/* bytes of a Content-Type kept */
-	CLIENT_WHY      = 240
+	CLIENT_WHY      = 256
 };
 
 enum client_end {

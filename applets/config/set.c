@@ -317,7 +317,7 @@ static bool stay_healthy(struct changes *all, int from, int to)
 
 	for (;;) {
 		left = until - clock_ms();
-		if (!ask_until(clock_ms() + (left < CHECK_MS ? left : CHECK_MS)))
+		if (!ask_until(left < CHECK_MS ? until : clock_ms() + CHECK_MS, until))
 			return false;
 		calls = each_of(all, from, to, health);
 		for (i = from; i < to; i++) {

@@ -15,6 +15,8 @@
 
 enum { URL_MAX = 1 << 20 };
 
+_Static_assert(CLIENT_WHY >= CURL_ERROR_SIZE, "libcurl writes its reason there");
+
 struct client {
 	CURLM *multi;
 	struct client_req *first, **last;	/* wait for their turn */
@@ -183,6 +185,7 @@ static void set_rest(struct client_req *r)
 	const char *ca = getenv("SSL_CERT_FILE");
 
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
+	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->why);
 	curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
 	/* Else the end of a request waits for a name server that is silent. */
 	curl_easy_setopt(r->easy, CURLOPT_QUICK_EXIT, 1L);
@@ -238,7 +241,6 @@ static const char *told(CURLcode code)
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:		return "no connection";
 	case CURLE_SSL_CONNECT_ERROR:		return "the TLS handshake failed";
-	case CURLE_PEER_FAILED_VERIFICATION:	return "its certificate is not trusted";
 	case CURLE_SSL_CACERT_BADFILE:		return "the certificates to trust cannot be read";
 	case CURLE_URL_MALFORMAT:		return "not a URL";
 	case CURLE_OUT_OF_MEMORY:		return "out of memory";
@@ -249,12 +251,27 @@ static const char *told(CURLcode code)
 	}
 }
 
+/* Expired, of another host, or signed by nobody we know: libcurl says which,
+ * into r->why. */
+static void not_trusted(struct client_req *r)
+{
+	static const char before[] = "verification: ";
+	const char *at = strstr(r->why, before);
+	char detail[CLIENT_WHY];
+
+	snprintf(detail, sizeof detail, "%s", at ? at + sizeof before - 1 : "");
+	why(r, CLIENT_REACH, "its certificate is not trusted%s%.200s",
+	    at ? ": " : "", detail);
+}
+
 static void no_connection(struct client_req *r, CURLcode code)
 {
 	long err = 0;
 
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &err);
-	if (code == CURLE_COULDNT_RESOLVE_HOST)
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		not_trusted(r);
+	else if (code == CURLE_COULDNT_RESOLVE_HOST)
 		why(r, CLIENT_REACH, "there is no host of that name");
 	else if (err)
 		why(r, CLIENT_REACH, "%s", strerror((int)err));

@@ -83,23 +83,28 @@ int ask_signal(void)
 }
 
 /* A signal between the look at the flag and the sleep costs one slice. */
-bool ask_until(int64_t until)
+bool ask_until(int64_t until, int64_t end)
 {
-	int64_t now = clock_ms(), patience = now + PATIENCE_MS, slice;
-	bool told = false;
+	static int64_t patience;
+	static bool told;
+	int64_t now = clock_ms(), slice;
 
+	patience = patience ? patience : now + PATIENCE_MS;
 	for (; !got_signal && now < until; now = clock_ms()) {
-		if (now >= patience && is_watched()) {
-			fprintf(stderr, "\r%s: %lld s to go%s", prog,
-				(long long)(until - now + 999) / 1000, "\033[K");
+		if (now >= patience && end > now && is_watched()) {
+			fprintf(stderr, "\r%s: %lld s to go\033[K", prog,
+				(long long)(end - now + 999) / 1000);
 			told = true;
 		}
 		slice = until - now < TICK_MS ? until - now : TICK_MS;
 		if (!call_run(slice))
 			ask_sleep(slice + now - clock_ms());
 	}
-	if (told)
+	if (told && (got_signal || now >= end)) {
 		fputs(clear_line, stderr);
+		told = false;
+		patience = 0;
+	}
 	return !got_signal;
 }
 
