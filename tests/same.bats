@@ -79,7 +79,7 @@ calls() {
 # The addresses in messages, what took how long, and the workload's numbers.
 plain() {
 	sed -E -e 's/ \((\/|via |[0-9.]+:|\[|unix:)[^)]*\)//g' -e '/socket_path_prefix/d' \
-		-e 's/"(seconds|timestamp)":[0-9.e-]+//g' -e 's/timestamp +[0-9.]+//' -e 's/ +/ /g' |
+		-e 's/^(.* entries) .*/\1/' -e 's/"(seconds|timestamp)":[0-9.e-]+//g' -e 's/timestamp +[0-9.]+//' -e 's/ +/ /g' |
 		case $1 in
 		health) sed -E 's/healthy [0-9.]+/healthy/' ;;
 		info | metrics | cache | chunk-stats) sed -E 's/[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?/N/g; s/N [KMG]?i?B/N/g' ;;
@@ -100,6 +100,10 @@ ask_all_of() {
 		echo "--- $line: $status"
 		plain "${words[0]}" <one
 	done < <(calls) >"$file"
+}
+
+alike() {
+	diff "$1" "$2" >differs || { head -c 3000 differs; return 1; }
 }
 
 over_tcp() {
@@ -138,8 +142,8 @@ over_tcp() {
 	start proxy --nodes "$LMC_NODES"
 	unset LMC_NODES
 	ask_all_of frontend --via "$url"
-	diff sockets tcp
-	diff sockets frontend
+	alike sockets tcp
+	alike sockets frontend
 	# and it is about something: most calls work
 	[ "$(grep -c '^--- .*: 0$' sockets)" -ge 30 ]
 	grep -q '^demo_mp0' sockets
