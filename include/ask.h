@@ -32,7 +32,7 @@ void ask_wait(int total);
  * of ask_signals() ended it. */
 bool ask_until(int64_t until, int64_t end);
 /* From here on SIGINT, SIGTERM, SIGHUP and SIGQUIT are only noted, for who has
- * something to set back. */
+ * something to set back; what nohup has them ignore stays ignored. */
 void ask_signals(void);
 int  ask_signal(void);		/* the one that came, or 0 */
 void ask_sleep(int64_t ms);	/* without a word, to the end, signals or not */

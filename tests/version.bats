@@ -78,6 +78,57 @@ load house
 	grep -q h.sock o.jsonl
 }
 
+@test "no applet holds a line back for a slow node with -o jsonl" {
+	local args names pids=() i=0
+
+	house
+	start demo --node "unix:$PWD/h.sock" --fault slow --fault-delay 2s
+	printf '{"chunk_size":256}' >conf.json
+	while IFS= read -r names; do
+		read -ra args <<<"$names"
+		i=$((i + 1))
+		"$LMC" "${args[@]}" -n "$PWD/h.sock" -n worker0 -o jsonl >o$i.jsonl 2>&1 &
+		pids+=($!)
+	done <<-'E'
+	version
+	health
+	health --deep
+	info
+	threads
+	threads --diff 100ms
+	loglevel
+	config
+	config diff conf.json
+	exec-script -e 1
+	meta
+	env
+	backends
+	E
+	for ((; i; i--)); do
+		wait_until 10 grep -q worker0 o$i.jsonl
+		no grep -q h.sock o$i.jsonl
+	done
+	for i in "${!pids[@]}"; do
+		wait "${pids[i]}"
+		grep -q h.sock o$((i + 1)).jsonl
+	done
+}
+
+@test "of several failures 4 is told before 2, 3, 5 and 1" {
+	local no="$PWD/no.sock" hang="$PWD/hang.sock" gone="$PWD/gone.sock"
+
+	house
+	start demo --node "unix:$no" --fault 500
+	start demo --node "unix:$hang" --fault hang
+	launch python3 "$HERE/frontend.py" --token t
+	fails_with 1 "$LMC" version -n worker0 -n "$no"
+	fails_with 5 "$LMC" version -n "$no" -n "$hang" --timeout 300ms
+	fails_with 3 "$LMC" version -n "$gone" -n "$no" -n "$hang" --timeout 300ms
+	fails_with 2 "$LMC" config set min_retrieve_tokens=x -n worker0 -n "$gone" -n "$hang" --timeout 300ms
+	fails_with 4 "$LMC" version -n "$hang" -n "$addr" -n "$gone" -n "$no" --timeout 300ms
+	has "(HTTP 401)"
+}
+
 @test "every fault of a node is its own status" {
 	local kind
 
