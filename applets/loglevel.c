@@ -350,7 +350,7 @@ static int set(const char *logger, const char *level)
 	calls = ask_all(&ns, &proto, report.form == OUT_JSONL ? print_one : NULL);
 	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
 		print_one(&calls[i]);
-	exit = report_end(&report);
+	exit = worse(exit, report_end(&report));
 	ask_end(calls, ns.n);
 	if (!o.duration)
 		return exit;

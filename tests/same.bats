@@ -71,8 +71,8 @@ calls() {
 	health -a --deep -o json
 	info -a
 	info -a -o json
-	metrics -a --raw
-	metrics -a
+	metrics -a --drop-created
+	metrics -a --summary -o json
 	E
 }
 

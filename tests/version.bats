@@ -194,25 +194,26 @@ load house
 	(
 		ulimit -v 4096
 		"$LMC" version -n "$PWD/w.sock"
-		"$LMC" loglevel root -n "$PWD/w.sock"
-	)
+		"$LMC" loglevel -n "$PWD/w.sock"
+		"$LMC" metrics -n "$PWD/w.sock"
+	) >/dev/null
 	python3 - "$LMC" "$PWD/w.sock" <<-'E'
 	import subprocess, sys, time
-	def median(*args):
-	    times = []
-	    for _ in range(31):
-	        t = time.perf_counter()
-	        subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-	        times.append(time.perf_counter() - t)
-	    return sorted(times)[15] * 1000
+	def once(args):
+	    t = time.perf_counter()
+	    subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+	    return time.perf_counter() - t
+	def medians(*commands):
+	    rounds = [[once(c) for c in commands] for _ in range(31)]
+	    return [sorted(times)[15] * 1000 for times in zip(*rounds)]
 	curl = ["curl", "-s", "--unix-socket", sys.argv[2]]
 	worst = 0
-	for path, applet in (("/version", ["version"]), ("/loglevel", ["loglevel"])):
-	    ours = median(sys.argv[1], *applet, "-n", sys.argv[2])
-	    theirs = median(*curl, "http://localhost" + path)
+	for applet in ("version", "loglevel", "metrics"):
+	    path = "/" + applet
+	    ours, theirs = medians([sys.argv[1], applet, "-n", sys.argv[2]], [*curl, "http://localhost" + path])
 	    print("%s: lmc %.2f ms, curl %.2f ms" % (path, ours, theirs))
 	    worst = max(worst, ours / theirs)
-	start = median(sys.argv[1], "version", "-n", "/nowhere.sock")
+	start, = medians([sys.argv[1], "version", "-n", "/nowhere.sock"])
 	print("start %.2f ms" % start)
 	sys.exit(worst > 1 or start > 5)
 	E
