@@ -26,7 +26,7 @@ static const struct opt opts[] = {
 	{ 0 }
 };
 
-enum { VERSION, PERIODIC, MP_HEALTH, PING, STATUS, METRICS, THREADS, LOOKS };
+enum { VERSION, PERIODIC, MP_HEALTH, STATUS, METRICS, THREADS, LOOKS };
 enum { LAG_SECS = 30, PARALLEL = 4096 };
 
 static const struct way version[] = { { GEN_ALL, "GET", "/version", WAY_ANY }, { 0 } };
@@ -37,6 +37,7 @@ static const struct way mp_health[] = {
 	{ GEN_ALL, "GET", "/healthcheck", WAY_ANY },
 	{ GEN_ALL, "GET", "/api/healthcheck", WAY_ANY },
 	{ GEN_ALL, "GET", "/healthz", WAY_ANY },
+	{ GEN_ALL, "GET", "/", WAY_ANY },	/* the first ones; a controller has a page there */
 	{ 0 }
 };
 static const struct way status[] = {
@@ -46,7 +47,6 @@ static const struct way status[] = {
 };
 static const struct way metrics[] = { { GEN_ALL, "GET", "/metrics", WAY_ANY }, { 0 } };
 static const struct way threads[] = { { GEN_ALL, "GET", "/threads", WAY_ANY }, { 0 } };
-static const struct way ping[] = { { GEN_ALL, "GET", "/", WAY_ANY }, { 0 } };
 
 static const struct {
 	const char       *name;
@@ -58,7 +58,6 @@ static const struct {
 	[PERIODIC]  = { "periodic threads", periodic,  CALL_JSON | CALL_TEXT, false },
 	[MP_HEALTH] = { "healthcheck",      mp_health, CALL_JSON | CALL_TEXT, false },
 	[STATUS]    = { "status",           status,    CALL_JSON | CALL_TEXT, true },
-	[PING]      = { "ping",             ping,      CALL_JSON | CALL_TEXT, false },
 	[METRICS]   = { "metrics",          metrics,   0,                     true },
 	[THREADS]   = { "threads",          threads,   0,                     true },
 };
@@ -157,19 +156,14 @@ static void see_metrics(struct patient *p, const struct call *c)
  * exception has ended it they stand still, and nothing else tells. */
 static void see_threads(struct patient *p, const struct call *c, const struct call *m)
 {
-	static const char *const counted[] = {
-		"lmcache:num_retrieve_requests_total", "lmcache:num_store_requests_total",
-		"lmcache:num_lookup_requests_total",
-	};
 	struct threads ts = { 0 };
 	bool fed = false, stacks = false;
 	const char *why;
-	size_t k, used = 0;
+	double used = value_of(m, "lmcache:num_store_requests_total", false) +
+		value_of(m, "lmcache:num_retrieve_requests_total", false);
 	int i, f;
 
-	for (k = 0; k < sizeof counted / sizeof *counted; k++)
-		used += value_of(m, counted[k], false) > 0;
-	if (!used || threads_parse(&ts, c->answer.p, c->answer.len, &why) < 0)
+	if (!(used > 0) || threads_parse(&ts, c->answer.p, c->answer.len, &why) < 0)
 		return;
 	for (i = 0; i < ts.n; i++) {
 		fed |= !strcmp(ts.v[i].name, "stats-logger-thread");
@@ -216,7 +210,7 @@ static void see(struct patient *p, int i)
 	if (i == VERSION)
 		p->offers |= p->version != NULL;
 	else
-		p->offers |= i != PING || json_get(&c->json, 0, "status") >= 0;
+		p->offers |= i != MP_HEALTH || json_get(&c->json, 0, "status") >= 0;
 }
 
 /* An endpoint that a node does not have says nothing about its health. */
@@ -235,7 +229,7 @@ static void judge(struct patient *p)
 			p->status = c->status;
 		if (!c->exit) {
 			see(p, i);
-		} else if (!c->missing && (i != PING || !c->status)) {
+		} else if (!c->missing && (c->status != 200 || c->way->path[1])) {
 			p->exit = worse(p->exit, c->exit);
 			if (!p->error || c->exit == p->exit)
 				p->error = c->error;

@@ -124,9 +124,9 @@ timed() {
 	mkdir peer
 	start_peer --dir peer
 	printf '"1"' >peer/version
-	printf 'lmcache:num_store_requests_total{a="x y"} 5.0\n' >peer/metrics
+	printf 'lmcache:num_retrieve_requests_total 0.0\nlmcache:num_store_requests_total{a="x y"} 5.0\n' >peer/metrics
 	printf 'Thread: <Thread(stats-logger-thread, started daemon 1)>\nStack trace:\n  File "/o.py", line 7, in wait\n    x\n\n\n=== Thread Summary ===\nTotal threads: 1\n' >peer/threads
-	rest() { printf '{"healthy":true}' >peer/periodic-threads-health; printf '{"status":"healthy"}' >peer/healthcheck; printf '{"is_healthy":true}' >peer/status; printf '{}' >peer/index; }
+	rest() { printf '{"healthy":true}' >peer/periodic-threads-health; printf '{"status":"healthy"}' >peer/healthcheck; printf '{"is_healthy":true}' >peer/status; }
 	rest
 	fails_with 0 "$LMC" health --deep -n "$addr"
 	sed -i 's/stats-logger-thread/Thread-3/' peer/threads

@@ -240,6 +240,7 @@ static const char *told(CURLcode code)
 {
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:		return "no connection";
+	case CURLE_PEER_FAILED_VERIFICATION:	return "its certificate is not trusted";
 	case CURLE_SSL_CONNECT_ERROR:		return "the TLS handshake failed";
 	case CURLE_SSL_CACERT_BADFILE:		return "the certificates to trust cannot be read";
 	case CURLE_URL_MALFORMAT:		return "not a URL";
@@ -251,26 +252,14 @@ static const char *told(CURLcode code)
 	}
 }
 
-/* Expired, of another host, or signed by nobody we know: libcurl says which,
- * into r->why. */
-static void not_trusted(struct client_req *r)
-{
-	static const char before[] = "verification: ";
-	const char *at = strstr(r->why, before);
-	char detail[CLIENT_WHY];
-
-	snprintf(detail, sizeof detail, "%s", at ? at + sizeof before - 1 : "");
-	why(r, CLIENT_REACH, "its certificate is not trusted%s%.200s",
-	    at ? ": " : "", detail);
-}
-
 static void no_connection(struct client_req *r, CURLcode code)
 {
 	long err = 0;
 
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &err);
-	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		not_trusted(r);
+	/* Expired, of another host, of an unknown issuer: libcurl has said it. */
+	if (code == CURLE_PEER_FAILED_VERIFICATION && *r->why)
+		r->end = CLIENT_REACH;
 	else if (code == CURLE_COULDNT_RESOLVE_HOST)
 		why(r, CLIENT_REACH, "there is no host of that name");
 	else if (err)
