@@ -397,8 +397,7 @@ static int health_run(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (!strcmp(call_o.output, "raw"))
-		die(EXIT_USAGE, "-o raw: this is made of many answers; see lmc call");
+	ask_not_raw();
 	if (call_resolve(&ns, false, &e) < 0) {
 		if (o.nagios)
 			return nagios_unknown(e.what);
@@ -433,11 +432,10 @@ const struct applet health_applet = {
 	.brief = "are the nodes well? one verdict for each",
 	.about =
 		"Asks each node for all it offers at once: version, periodic threads, "
-		"healthcheck of an MP server, with --deep its status and metrics, and "
-		"whether these are fresh: updated by a living thread, or no more than 30 s "
-		"behind. What a node does not have says nothing against it, unless it has "
-		"nothing at all. Nodes of different versions are degraded. --timeout "
-		"bounds all of it.\n"
+		"healthcheck of an MP server, with --deep its status and metrics, which "
+		"are stale without a thread that updates them, or 30 s behind. What a node "
+		"does not have says nothing against it, unless it has nothing at all. Nodes "
+		"of different versions are degraded. --timeout bounds all of it.\n"
 		"\n"
 		"For a container: HEALTHCHECK CMD [\"lmc\", \"health\", \"-q\"], or as an "
 		"exec probe.",

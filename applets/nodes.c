@@ -173,12 +173,12 @@ static int by_path(const void *a, const void *b)
 /* PREFIX_PORT as LMCache calls them, and *.sock. */
 static bool is_likely(const char *path)
 {
-	size_t n = strlen(path), digits = n;
+	const char *end = strrchr(path, '_');
 
-	while (digits && path[digits - 1] >= '0' && path[digits - 1] <= '9')
-		digits--;
-	return *path == '/' && ((digits < n && digits && path[digits - 1] == '_') ||
-				(n > 5 && !strcmp(path + n - 5, ".sock")));
+	if (end && end[1] && !end[1 + strspn(end + 1, "0123456789")])
+		return true;
+	end = strrchr(path, '.');
+	return end && !strcmp(end, ".sock");
 }
 
 /* "0000: 00000002 00000000 00010000 0001 01 746164 /tmp/x.sock": the flags

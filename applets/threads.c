@@ -610,20 +610,20 @@ static void periodic_rows(struct table *t, struct call *c)
 
 static void periodic_json(struct buf *b, struct call *c)
 {
+	static const char *const keys[] = {
+		"name", "level", "last_run_ago", "interval", "total_runs",
+		"failed_runs", "last_summary"
+	};
 	const struct json *j = &c->json;
 	jv list = json_get(j, 0, "threads"), v;
+	size_t i;
 
 	js_open(b, "periodic", '[');
 	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
 		js_open(b, NULL, '{');
-		js_value(b, "name", j, json_get(j, v, "name"));
-		js_value(b, "level", j, json_get(j, v, "level"));
+		for (i = 0; i < sizeof keys / sizeof *keys; i++)
+			js_value(b, keys[i], j, json_get(j, v, keys[i]));
 		js_str(b, "health", health_of(j, v));
-		js_value(b, "last_run_ago", j, json_get(j, v, "last_run_ago"));
-		js_value(b, "interval", j, json_get(j, v, "interval"));
-		js_value(b, "total_runs", j, json_get(j, v, "total_runs"));
-		js_value(b, "failed_runs", j, json_get(j, v, "failed_runs"));
-		js_value(b, "last_summary", j, json_get(j, v, "last_summary"));
 		js_close(b, '}');
 	}
 	js_close(b, ']');
@@ -657,8 +657,8 @@ static void check_options(void)
 		die(EXIT_USAGE, "--level goes with --periodic");
 	if (o.periodic && (o.name || o.id))
 		die(EXIT_USAGE, "--name and --id do not go with --periodic");
-	if (!strcmp(call_o.output, "raw") && (modes || o.stacks))
-		die(EXIT_USAGE, "-o raw is the dump as it came: it goes alone");
+	if (modes || o.stacks)
+		ask_not_raw();
 }
 
 static int threads_run(int argc, char **argv)

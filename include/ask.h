@@ -71,6 +71,9 @@ struct ask {
 
 int ask(const struct ask *a);
 
+/* Dies if -o raw is wanted of what is made of several answers. */
+void ask_not_raw(void);
+
 /* Before something is destroyed: --yes, or a person at a terminal who types
  * it. Dies otherwise. */
 void ask_sure(bool yes, const char *what);

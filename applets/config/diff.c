@@ -147,8 +147,7 @@ int config_diff(const char *file)
 	bool stream;
 	int i;
 
-	if (!strcmp(call_o.output, "raw"))
-		die(EXIT_USAGE, "-o raw goes not with diff: it is no node's answer");
+	ask_not_raw();
 	if (file)
 		config_file(file, &from_file);
 	if (!file && ns.n < 2)

@@ -406,8 +406,7 @@ static int run(void)
 	struct report r;
 	int i;
 
-	if (!strcmp(call_o.output, "raw"))
-		die(EXIT_USAGE, "-o raw goes not with a change: it is several answers");
+	ask_not_raw();
 	calls = ask_all(&ns, &proto, NULL);
 	for (i = 0; i < ns.n; i++)
 		plan(&all[i], &calls[i]);

@@ -258,6 +258,12 @@ int ask(const struct ask *a)
 	return report_end(&report);
 }
 
+void ask_not_raw(void)
+{
+	if (out_form(call_o.output) == OUT_RAW)
+		die(EXIT_USAGE, "-o raw: this is made of several answers; see lmc call");
+}
+
 void ask_sure(bool yes, const char *what)
 {
 	char line[64];
