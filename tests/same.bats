@@ -125,6 +125,7 @@ over_tcp() {
 	local a
 
 	for a in $("$LMC" --list); do
+		[ "$a" = heartbeat ] && continue	# announces itself
 		if "$LMC" "$a" --help | grep -q -- ' --via URL'; then
 			calls | grep -q "^$a " || { echo "no call of $a"; return 1; }
 		fi
@@ -147,4 +148,40 @@ over_tcp() {
 	# and it is about something: most calls work
 	[ "$(grep -c '^--- .*: 0$' sockets)" -ge 30 ]
 	grep -q '^demo_mp0' sockets
+}
+
+@test "JSON keeps its shape where nodes fail, in every applet" {
+	local line words
+
+	house
+	start demo --node "unix:$PWD/five.sock" --fault 500
+	while IFS= read -r line; do
+		read -ra words <<<"$line"
+		shape "${words[@]}" -n worker0 -n mp0 -n "$PWD/five.sock" -n "$PWD/none" ||
+			{ echo "$line"; return 1; }
+		picks '[r["node"].rsplit("/")[-1] for r in a if r["error"]][-2:]' "['five.sock', 'none']" ||
+			{ echo "$line"; return 1; }
+	done <<-'E'
+	version
+	call GET /version
+	threads
+	threads --periodic
+	threads --diff 10ms
+	loglevel
+	loglevel lmcache INFO
+	meta
+	inference
+	env
+	config
+	config set min_retrieve_tokens=5
+	cache checksums 0,1 --chunk-size 2
+	backends
+	chunk-stats
+	quota
+	lookup
+	controller
+	exec-script -e 1
+	health
+	info
+	E
 }
