@@ -20,7 +20,7 @@
 
 enum {
 	CALL_ANSWER  = 64 << 20,	/* bytes of one answer */
-	CALL_JSON_MAX = 16 << 20,	/* of one that is read as JSON */
+	CALL_JSON_MAX = 16 << 20,	/* of one that is read as JSON: 20 bytes a value */
 	CALL_PATH    = 64 << 10,	/* bytes of a path with its query */
 	CALL_TOKEN   = 4096,
 	CALL_TIMEOUT = 10000		/* ms */

@@ -168,7 +168,7 @@ static void said_text(struct buf *b, const struct call *c)
 static void parse(struct call *c, struct json_error *e)
 {
 	c->parsed = json_parse(&c->json, c->answer.p ? c->answer.p : "",
-			       c->answer.len, c->max,
+			       c->answer.len, CALL_JSON_MAX,
 			       JSON_INF | JSON_SURROGATE, e) == 0;
 }
 
