@@ -129,6 +129,25 @@ load house
 	has "(HTTP 401)"
 }
 
+@test "--parallel is how many are asked at the same time" {
+	local one all i words=()
+
+	house
+	start demo --node "unix:$PWD/a.sock" --node "unix:$PWD/b.sock" --node "unix:$PWD/c.sock" \
+		--fault slow --fault-delay 500ms
+	one=$EPOCHREALTIME
+	"$LMC" version -n "$PWD/a.sock" -n "$PWD/b.sock" -n "$PWD/c.sock" >/dev/null
+	all=$EPOCHREALTIME
+	"$LMC" version -n "$PWD/a.sock" -n "$PWD/b.sock" -n "$PWD/c.sock" --parallel 1 >/dev/null
+	awk -v a="$one" -v b="$all" -v c="$EPOCHREALTIME" 'BEGIN { exit !(b - a < 1.4 && c - b >= 1.5) }'
+	for i in {1..60}; do words+=(-n "$PWD/w0.sock"); done
+	(
+		ulimit -n 40
+		"$LMC" version --parallel 1000 "${words[@]}" >out
+	)
+	[ "$(wc -l <out)" = 61 ]
+}
+
 @test "every fault of a node is its own status" {
 	local kind
 

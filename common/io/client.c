@@ -345,6 +345,8 @@ static void end(struct client *c, struct client_req *r, CURLcode code)
 	if (type)
 		snprintf(r->type, sizeof r->type, "%s", type);
 	r->us = us;
+	/* What is said in r->why from here on is ours. */
+	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, NULL);
 	judge(r, code);
 	forget(c, r);
 	r->done(r);
