@@ -109,14 +109,24 @@ timed() {
 
 @test "--timeout bounds the look-up of a name too" {
 	unshare -rmn true 2>/dev/null || skip "no namespaces of our own here"
-	echo nameserver 192.0.2.1 >resolv
+	echo nameserver 127.0.0.53 >resolv
+	mkfifo ready
 	cat >net <<-'E'
 	mount --bind resolv /etc/resolv.conf
 	ip link set lo up
-	ip addr add 192.0.2.9/24 dev lo
-	exec "$LMC" health --timeout 300ms -n http://host.example:80
+	python3 -c 'import socket, time
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.bind(("127.0.0.53", 53))
+	print(flush=True)
+	time.sleep(60)' >ready 3>&- &
+	read -r _ <ready
+	status=0
+	"$LMC" health --timeout 300ms -n http://host.example:80 || status=$?
+	kill $!
+	exit $status
 	E
-	fails_with 5 timed 1 unshare -rmn bash -e net
+	# a name server gets five seconds, and whoever waits for it as well
+	fails_with 5 timed 3 unshare -rmn bash -e net
 	has "no answer from"
 }
 

@@ -437,7 +437,8 @@ def check_slow(path):
         want = ask(c.args, c.answers, whole)
         got = ask(c.args, c.answers, pieces(7))
         n += 1
-        if got[:2] != want[:2]:
+        timed = c.args[0] in ("health", "metrics")  # they tell how long it took
+        if got[0] != want[0] or (got[1] != want[1] and not timed):
             fail(c.line + ": in pieces", got)
     return n
 
