@@ -321,7 +321,8 @@ const struct applet nodes_applet = {
 		"Lists the nodes that the other applets would ask, without asking them. "
 		"--scan looks at this machine instead: it asks every listening TCP port and "
 		"every socket called PREFIX_PORT or *.sock for a version, and shows those "
-		"that answer as LMCache does.",
+		"that answer as LMCache does.\n"
+		"\n"
 		"--from asks registries, and every frontend that they name for its "
 		"nodes, and makes one tree of them. With -o json or jsonl it is one "
 		"line, and a list that --nodes reads. With --follow, SIGUSR1 asks "
