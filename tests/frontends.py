@@ -11,6 +11,7 @@ A frontend answers /api/nodes, and metrics and version of its nodes under
     /set?n=N&gone=1        the registry does not name it any more
     /set?n=N&nodes=K       it has K nodes
     /set?n=N&body=TEXT     it answers /api/nodes with that text
+    /set?n=N&metrics=TEXT  its nodes' metrics are that text
     /set?registry=STATUS   what the registry answers with
     /seen                  how often /api/nodes was asked, in all
 """
@@ -21,9 +22,20 @@ import os
 import socket
 import urllib.parse
 
-METRICS = """# HELP lmcache:num_hit_tokens Hits
-# TYPE lmcache:num_hit_tokens counter
+METRICS = """# HELP lmcache:num_hit_tokens_total Hits
+# TYPE lmcache:num_hit_tokens_total counter
 lmcache:num_hit_tokens_total{model_name="m"} %d
+# TYPE lmcache:num_hit_tokens_created gauge
+lmcache:num_hit_tokens_created{model_name="m"} 1
+# TYPE lmcache:wait_seconds histogram
+lmcache:wait_seconds_bucket{le="1"} 2
+lmcache:wait_seconds_bucket{le="+Inf"} 3
+lmcache:wait_seconds_sum 4
+lmcache:wait_seconds_count 3
+# TYPE lmcache_wait_seconds gauge
+lmcache_wait_seconds 5
+lmcache_wait_seconds 6
+untyped_info 1
 """
 
 
@@ -64,6 +76,7 @@ class Front:
         self.house, self.number = house, number
         self.nodes, self.body = house.args.nodes, None
         self.down = self.gone = False
+        self.metrics = None
         self.port = 0
 
     def set(self, query):
@@ -71,6 +84,7 @@ class Front:
         self.gone = query.get("gone", str(int(self.gone))) == "1"
         self.nodes = int(query.get("nodes", self.nodes))
         self.body = query.get("body", self.body)
+        self.metrics = query.get("metrics", self.metrics)
 
     def names(self):
         stem = "" if self.house.args.same else f"h{self.number}_"
@@ -100,6 +114,8 @@ class Front:
         if not path.startswith("/proxy2/") or name not in self.names():
             return 404, '{"detail":"Not Found"}'
         if rest == "metrics":
+            if self.metrics is not None:
+                return 200, self.metrics
             return 200, METRICS % self.number + "# padding\n" * self.house.args.pad
         return 200, json.dumps(f"{self.number} {name} {rest}")
 
@@ -114,7 +130,7 @@ async def serve(reader, writer, who):
             path, _, query = target.partition("?")
             act = who.registry if isinstance(who, House) else who.answer
             status, body = act(urllib.parse.unquote(path),
-                               dict(urllib.parse.parse_qsl(query)))
+                               dict(urllib.parse.parse_qsl(query, True)))
             body = body.encode()
             writer.write(b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\n"
                          b"Content-Length: %d\r\n\r\n" % (status, len(body)))

@@ -161,7 +161,7 @@ void many_keep(struct said *s)
 	buf_reset(&packed);
 	s->raw = s->body.len;
 	s->format = expo_sniff(s->body.p, s->body.len);
-	good = s->raw && check(s);
+	good = check(s);
 	for (unsigned i = 0; i < PARTS && good; i++) {
 		parts[i].max = NODE_BYTES;
 		buf_reset(&parts[i]);
