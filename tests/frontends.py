@@ -12,6 +12,7 @@ A frontend answers /api/nodes, and metrics and version of its nodes under
     /set?n=N&nodes=K       it has K nodes
     /set?n=N&body=TEXT     it answers /api/nodes with that text
     /set?n=N&metrics=TEXT  its nodes' metrics are that text
+    /set?n=N&wait=1        they are not told (wait=0: now)
     /set?registry=STATUS   what the registry answers with
     /seen                  how often /api/nodes was asked, in all
 """
@@ -45,6 +46,8 @@ class House:
         self.fronts = []
         self.status = 200
         self.seen = 0
+        self.rest = "# padding\n" * args.pad + "".join(
+            f'wide{i // 4}{{i="{i}"}} 1\n' for i in range(args.wide))
 
     def infos(self):
         infos = {}
@@ -77,6 +80,8 @@ class Front:
         self.nodes, self.body = house.args.nodes, None
         self.down = self.gone = False
         self.metrics = None
+        self.told = asyncio.Event()
+        self.told.set()
         self.port = 0
 
     def set(self, query):
@@ -85,6 +90,10 @@ class Front:
         self.nodes = int(query.get("nodes", self.nodes))
         self.body = query.get("body", self.body)
         self.metrics = query.get("metrics", self.metrics)
+        if query.get("wait") == "1":
+            self.told.clear()
+        elif "wait" in query:
+            self.told.set()
 
     def names(self):
         stem = "" if self.house.args.same else f"h{self.number}_"
@@ -116,7 +125,7 @@ class Front:
         if rest == "metrics":
             if self.metrics is not None:
                 return 200, self.metrics
-            return 200, METRICS % self.number + "# padding\n" * self.house.args.pad
+            return 200, METRICS % self.number + self.house.rest
         return 200, json.dumps(f"{self.number} {name} {rest}")
 
 
@@ -128,6 +137,8 @@ async def serve(reader, writer, who):
                 break
             target = head.split(b" ")[1].decode()
             path, _, query = target.partition("?")
+            if path.endswith("/metrics"):
+                await who.told.wait()
             act = who.registry if isinstance(who, House) else who.answer
             status, body = act(urllib.parse.unquote(path),
                                dict(urllib.parse.parse_qsl(query, True)))
@@ -147,6 +158,7 @@ async def main():
     p.add_argument("--frontends", type=int, default=3)
     p.add_argument("--nodes", type=int, default=2)
     p.add_argument("--pad", type=int, default=0, help="more lines of metrics")
+    p.add_argument("--wide", type=int, default=0, help="more samples")
     p.add_argument("--same", action="store_true", help="nodes have the same names everywhere")
     p.add_argument("--python", action="store_true", help="as lmcache_frontend: no ids")
     house = House(p.parse_args())

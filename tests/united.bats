@@ -444,6 +444,34 @@ whole() {
 	grep -q '^lmcache_wait_seconds_count{' metrics
 }
 
+@test "of many nodes, one that comes while the merge is being sent is in none of it" {
+	local hold rest
+
+	fleet --frontends 30 --nodes 10 --wide 100
+	start proxy --nodes '[]' --listen "unix:$PWD/sock" --node-supplier-url "$registry" \
+		--registry-interval 100ms
+	wait_until 10 leaves 300
+	tell 'n=7&wait=1'
+	mkfifo pipe
+	exec {hold}<>pipe
+	get /metrics -H 'X-Prometheus-Scrape-Timeout-Seconds: 20' >late 3>&- &
+	started+=($!)
+	get /metrics -H 'X-Prometheus-Scrape-Timeout-Seconds: 1' >pipe 3>&- {hold}>&- &
+	started+=($!)
+	exec {rest}<pipe {hold}>&-
+	IFS= read -r -t 20 -u "$rest" _
+	tell 'n=7&wait=0'
+	wait_until 20 gone "${started[-2]}"
+	cat <&"$rest" >early
+	for n in early late; do
+		whole "$n"
+	done
+	[ "$(grep -c '^lmc_node_up{node="h7_.* 0$' early)" = 10 ]
+	no grep '^[^l].*node="h7_' early
+	no grep '^lmcache.*node="h7_' early
+	[ "$(grep -c '^wide.*node="h7_' late)" = 1000 ]
+}
+
 @test "over the limits nodes are left out, and it is said" {
 	fleet --frontends 5 --nodes 1000
 	start proxy --nodes '[]' --node-supplier-url "$registry" --log-level warn

@@ -5,6 +5,7 @@
  * the last node has spoken. So answers are checked when they come, kept
  * compressed in parts, by family, and merged part after part.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 enum {
 	TURN_BYTES = 1 << 20,	/* unpacked before others have their turn */
 	PIECE      = 16 << 10,
+	ABSENT     = INT_MAX,	/* instead of duplicates: too late for this merge */
 	SCRATCH_MAX = 256 << 10	/* of each buffer kept for the next answer */
 };
 
@@ -217,7 +219,12 @@ int many_begin(struct waiter *w)
 	w->opts.out = w->out = EXPO_TEXT;	/* one end, after the last pass */
 	w->text = calloc(n, sizeof *w->text);
 	w->duplicates = calloc(n, sizeof *w->duplicates);
-	return w->text && w->duplicates ? begin_pass(w) : -1;
+	if (!w->text || !w->duplicates)
+		return -1;
+	for (int i = 0; i < w->of->n; i++)
+		if (!w->of->said[i].packed)
+			w->duplicates[i] = ABSENT;
+	return begin_pass(w);
 }
 
 bool many_more(struct waiter *w)
@@ -268,9 +275,9 @@ static void tell_nodes(struct waiter *w)
 	for (int i = 0; i < w->of->n; i++) {
 		struct said *s = &w->of->said[i];
 
-		s->up = s->packed != NULL;
+		s->up = w->duplicates[i] != ABSENT;
 		s->samples = s->up ? s->whole_samples : 0;
-		s->duplicates = w->duplicates[i];
+		s->duplicates = s->up ? w->duplicates[i] : 0;
 	}
 }
 
@@ -283,9 +290,11 @@ int many_fill(struct waiter *w)
 
 		if (done > TURN_BYTES)
 			return 0;
-		if (s->packed && add(w, s) < 0)
+		if (w->duplicates[w->at] == ABSENT)
+			continue;
+		if (add(w, s) < 0)
 			return -1;
-		done += s->packed ? s->raw / w->passes : 0;
+		done += s->raw / w->passes;
 	}
 	if (expo_seal(w->merge) < 0)
 		return -1;
