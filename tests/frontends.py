@@ -46,7 +46,7 @@ class House:
         self.fronts = []
         self.status = 200
         self.seen = 0
-        self.rest = "# padding\n" * args.pad + "".join(
+        self.rest = "".join(
             f'wide{i // 4}{{i="{i}"}} 1\n' for i in range(args.wide))
 
     def infos(self):
@@ -157,7 +157,6 @@ async def main():
     p.add_argument("--ready-fd", type=int, required=True)
     p.add_argument("--frontends", type=int, default=3)
     p.add_argument("--nodes", type=int, default=2)
-    p.add_argument("--pad", type=int, default=0, help="more lines of metrics")
     p.add_argument("--wide", type=int, default=0, help="more samples")
     p.add_argument("--same", action="store_true", help="nodes have the same names everywhere")
     p.add_argument("--python", action="store_true", help="as lmcache_frontend: no ids")
