@@ -160,6 +160,9 @@ asked() {
 	has "lmc_frontend_stale{frontend=\"$(front 0)\"} 0"
 	run get /sd/prometheus
 	has "/proxy2/$(front 1)/proxy2/h1_worker0/metrics"
+	fails_with 0 "$LMC" metrics --via "$url" -a
+	has "lmcache:num_hit_tokens_total{node=\"h1_worker1\",role=\"worker\",frontend=\"$(front 1)\",model_name=\"m\"} 1"
+	has "lmc_node_up{node=\"h2_worker0\",frontend=\"$(front 2)\"} 1"
 	fails_with 0 "$LMC" version --via "$url" -n h0_worker1 -o raw
 	is '"0 h0_worker1 version"'
 }
