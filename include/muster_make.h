@@ -45,6 +45,7 @@ struct muster {
 	struct member **member;
 	int   n;
 	int   waiting;		/* members of which nothing is known yet */
+	int   left_out;		/* of the tree as printed last */
 	bool  dirty, relist, refresh;
 	int64_t since;		/* clock_ms() when it became dirty */
 };

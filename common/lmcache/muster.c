@@ -277,7 +277,9 @@ bool muster_turn(struct muster *f)
 		return true;
 	if (ms < 1)
 		ms = 1;
-	if (client_run(f->conf.client, ms) == 0)
+	if (client_left(f->conf.client))
+		client_run(f->conf.client, ms);
+	else
 		poll(NULL, 0, (int)(ms > 1000 ? 1000 : ms));
 	return muster_ready(f);
 }
@@ -311,6 +313,15 @@ int muster_add(struct muster *f, const char *spec, const char **why)
 	memcpy(text, s->why, sizeof text);
 	free(s);
 	return -1;
+}
+
+int muster_left_out(const struct muster *f)
+{
+	int n = f->left_out;
+
+	for (int i = 0; i < f->supplies; i++)
+		n += f->supply[i]->over;
+	return n;
 }
 
 const char *muster_failed(const struct muster *f, const char **why)

@@ -173,7 +173,7 @@ static void list(struct supply *s)
 	for (int i = 0; i < w->n; i++)
 		add_pair(s, &w->pair[i]);
 	if (w->more)
-		supply_bad(s, "more than %d keys", SUPPLY_MAX);
+		supply_full(s);
 	supply_end(s);
 }
 
