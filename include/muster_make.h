@@ -54,5 +54,7 @@ struct muster {
  * before, 0 when not, -1 with *why (static) when it is none. */
 int  muster_take(struct member *m, const char *p, size_t n, const char **why);
 void branches_free(struct member *m);
+/* '/' stands between a frontend and one behind it. */
+void slashes_out(char *name);
 
 #endif

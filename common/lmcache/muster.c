@@ -73,6 +73,13 @@ static struct member *member_at(const struct muster *f, const struct addr *a)
 	return NULL;
 }
 
+void slashes_out(char *p)
+{
+	for (; *p; p++)
+		if (*p == '/')
+			*p = '_';
+}
+
 /* The first source that names it gives the name. */
 static void name_it(struct muster *f, const struct supply *s, const struct supply_entry *e)
 {
@@ -86,9 +93,8 @@ static void name_it(struct muster *f, const struct supply *s, const struct suppl
 		return;
 	free(m->name);
 	m->name = e->name ? xstrdup(e->name) : NULL;
-	/* '/' stands between a frontend and one behind it */
-	for (char *p = m->name; p && (p = strchr(p, '/')) && e->what != SUPPLY_NODE; )
-		*p = '_';
+	if (m->name && e->what != SUPPLY_NODE)
+		slashes_out(m->name);
 	if (!m->named) {
 		m->source = s->spec;
 		m->what = e->what;

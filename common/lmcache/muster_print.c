@@ -178,8 +178,8 @@ static void put_name(struct buf *b, const struct muster *f, const struct member 
 		buf_printf(b, "%s@%s", m->name, m->at);
 	else
 		buf_puts(b, m->name);
-	for (char *p = b->p; p && m->addr.kind == ADDR_UNIX && (p = strchr(p, '/')); )
-		*p = '_';
+	if (b->p && m->addr.kind == ADDR_UNIX)
+		slashes_out(b->p);
 }
 
 static void put_place(struct buf *b, const char *name, const struct addr *a)
