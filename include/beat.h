@@ -26,7 +26,7 @@ enum {
 	BEAT_BODY   = 16 << 10,		/* of a request's body */
 	BEAT_ID     = 255,		/* of the name a registry gives us */
 	BEAT_VERSION = 128,		/* of a version that is passed on */
-	BEAT_WHY    = 240
+	BEAT_WHY    = 256
 };
 
 /* What is announced; the user's, and it may change between two beats. */

@@ -163,11 +163,16 @@ int beat_place(struct beat *b, int default_port, const char **rest)
 
 /* ---- one beat ---- */
 
+/* answered() may ask for more, by the same struct. */
 static void on_answer(struct client_req *r)
 {
 	struct beat *b = r->ctx;
+	struct buf answer = r->answer;
 
 	b->answered(b);
+	if (r->answer.p == answer.p)
+		r->answer = (struct buf){ 0 };
+	buf_free(&answer);
 }
 
 void beat_ask(struct beat *b, const char *method, void (*answered)(struct beat *b))
