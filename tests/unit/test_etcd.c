@@ -172,7 +172,7 @@ TEST(keys_come_change_and_go)
 {
 	etcd_table_free(&table);
 	CHECK_INT(event("/p/b", "{\"api_address\":\"http://10.0.0.2:80\",\"pid\":1}", 5), ETCD_CHANGED);
-	CHECK_INT(event("/p/a", " 10.0.0.1:80\n", 6), ETCD_CHANGED);
+	CHECK_INT(event("/p/a", "10.0.0.1:80 \n", 6), ETCD_CHANGED);
 	CHECK_STR(listed(), "a=10.0.0.1:80 b=10.0.0.2:80 ");
 	CHECK_INT(event("/p/b", "http://10.0.0.3:81", 7), ETCD_CHANGED);
 	CHECK_STR(listed(), "a=10.0.0.1:80 b=10.0.0.3:81 ");
