@@ -117,7 +117,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS CPPFLAGS LDFLAGS LIBS
 export LC_ALL=C SOURCE_DATE_EPOCH=0 ZERO_AR_DATE=1
 log=$$top/$$OUT.log
 mkdir -p "$$(dirname "$$log")" "$$tmp/out/include" "$$tmp/out/lib"
-flags="-Os -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
+flags="-Oz -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
 -fstack-clash-protection $$DEPS_FLAGS -ffile-prefix-map=$$tmp/src=."
 quiet() {
 	"$$@" >>"$$log" 2>&1 && return
@@ -164,7 +164,8 @@ endef
 
 # HTTP and HTTPS, names and UNIX sockets; nothing that would look at the build
 # machine: a fixed CA path, no library it happens to have. The threaded
-# resolver stays because the other one cannot be timed out.
+# resolver stays because the other one cannot be timed out. configure does not
+# know -Oz and would add -O2: make is told the flags again.
 define CURL_SH
 $(UNPACK_SH)
 cp -r "$$BEARSSL_DIR" "$$tmp/bearssl"
@@ -192,7 +193,7 @@ quiet env PKG_CONFIG=false ./configure --host="$$($$CC -dumpmachine)" \
 	--without-librtmp --without-libssh2 --without-libssh --without-nghttp2 \
 	--without-ngtcp2 --without-nghttp3 --without-quiche --without-msh3 \
 	--without-gssapi --without-libgsasl
-quiet make -j"$$(nproc)" -C lib libcurl.la
+quiet make -j"$$(nproc)" -C lib libcurl.la CFLAGS="$$flags"
 cp lib/.libs/libcurl.a "$$tmp/out/lib/"
 cp -r include/curl "$$tmp/out/include/"
 rm -f "$$tmp"/out/include/curl/Makefile*

@@ -116,7 +116,7 @@ static void put_json(struct buf *b, const struct call *c)
 
 	js_str(b, "type", c->ctype);
 	if (json_parse(&j, c->answer.p ? c->answer.p : "", c->answer.len,
-		       CALL_ANSWER, JSON_INF | JSON_SURROGATE, &e) == 0) {
+		       CALL_JSON_MAX, JSON_INF | JSON_SURROGATE, &e) == 0) {
 		js_value(b, "body", &j, 0);
 		json_free(&j);
 	} else {

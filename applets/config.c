@@ -184,7 +184,7 @@ const struct applet config_applet = {
 		"object changes: a component that took a value at its start goes on with "
 		"that, and the next start knows nothing of it. With --canary some nodes "
 		"are changed first, watched for --verify, and changed back with all "
-		"others at the first failure. lmcache server's configuration can be read "
+		"others at the first failure or signal. lmcache server's configuration can be read "
 		"but not set.",
 	.args  = "[get|diff|set|export|apply] [WORD]...",
 	.examples =

@@ -28,8 +28,8 @@ static int    wanted_n;
 static bool secret_name(const char *name)
 {
 	static const char *const words[] = {
-		"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "KEY",
-		"CREDENTIAL", "AUTH", "COOKIE", "PRIVATE", "SIGNATURE", "DSN",
+		"TOKEN", "SECRET", "PASS", "_PWD", "KEY", "CREDENTIAL", "AUTH",
+		"COOKIE", "PRIVATE", "SIGNATURE", "DSN",
 	};
 	size_t i;
 
@@ -39,7 +39,8 @@ static bool secret_name(const char *name)
 	return false;
 }
 
-/* Known beginnings, and what stands before the @ of a URL. */
+/* Known beginnings, a "password=" somewhere, and what stands before the @ of
+ * a URL. */
 static bool secret_value(const char *v)
 {
 	static const char *const starts[] = {
@@ -52,6 +53,8 @@ static bool secret_value(const char *v)
 	for (i = 0; i < sizeof starts / sizeof *starts; i++)
 		if (!strncmp(v, starts[i], strlen(starts[i])))
 			return true;
+	if (strchr(v, '=') && secret_name(v))
+		return true;
 	for (; url; url = strstr(url + 3, "://")) {
 		at = url + 3 + strcspn(url + 3, "/ @");
 		if (*at == '@')
@@ -144,8 +147,9 @@ const struct applet env_applet = {
 	.brief = "show the environment variables of nodes, secrets masked",
 	.about =
 		"Shows all variables, or those named. What has a secret's name (TOKEN, "
-		"KEY, PASSWORD ...) or looks like one (hf_..., a URL with a password) is "
-		"shown as ********; a secret under a plain name is not recognised.",
+		"KEY, PASSWORD ...) or looks like one (hf_..., password=..., a URL with a "
+		"password) is shown as ********; a secret under a plain name is not "
+		"recognised.",
 	.args  = "[NAME]...",
 	.examples = "lmc env PYTHONHASHSEED\n  is it the same everywhere?\n",
 	.opts  = opts,

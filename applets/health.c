@@ -1,6 +1,7 @@
 /* health.c - are the nodes well? one verdict for each
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "ask.h"
 #include "clock.h"
 #include "die.h"
+#include "stack.h"
 
 static struct {
 	bool deep, nagios, skew;
@@ -16,7 +18,7 @@ static struct {
 } o = { .expect = -1 };
 
 static const struct opt opts[] = {
-	FLAG(0, "deep",   &o.deep,   "look at /status and the metrics as well"),
+	FLAG(0, "deep",   &o.deep,   "look at status and metrics as well, and whether those are fresh"),
 	INT(0,  "expect", "N", &o.expect, 0, 4096, "there should be this many healthy nodes at least"),
 	FLAG(0, "allow-skew", &o.skew, "nodes may run different versions"),
 	FLAG(0, "nagios", &o.nagios, "one line and status of a monitoring plugin"),
@@ -24,7 +26,8 @@ static const struct opt opts[] = {
 	{ 0 }
 };
 
-enum { VERSION, PERIODIC, MP_HEALTH, STATUS, METRICS, LOOKS };
+enum { VERSION, PERIODIC, MP_HEALTH, STATUS, METRICS, THREADS, LOOKS };
+enum { LAG_SECS = 30, PARALLEL = 4096 };
 
 static const struct way version[] = { { GEN_ALL, "GET", "/version", WAY_ANY }, { 0 } };
 static const struct way periodic[] = {
@@ -34,6 +37,7 @@ static const struct way mp_health[] = {
 	{ GEN_ALL, "GET", "/healthcheck", WAY_ANY },
 	{ GEN_ALL, "GET", "/api/healthcheck", WAY_ANY },
 	{ GEN_ALL, "GET", "/healthz", WAY_ANY },
+	{ GEN_ALL, "GET", "/", WAY_ANY },	/* the first ones; a controller has a page there */
 	{ 0 }
 };
 static const struct way status[] = {
@@ -42,6 +46,7 @@ static const struct way status[] = {
 	{ 0 }
 };
 static const struct way metrics[] = { { GEN_ALL, "GET", "/metrics", WAY_ANY }, { 0 } };
+static const struct way threads[] = { { GEN_ALL, "GET", "/threads", WAY_ANY }, { 0 } };
 
 static const struct {
 	const char       *name;
@@ -54,6 +59,7 @@ static const struct {
 	[MP_HEALTH] = { "healthcheck",      mp_health, CALL_JSON | CALL_TEXT, false },
 	[STATUS]    = { "status",           status,    CALL_JSON | CALL_TEXT, true },
 	[METRICS]   = { "metrics",          metrics,   0,                     true },
+	[THREADS]   = { "threads",          threads,   0,                     true },
 };
 
 enum verdict { HEALTHY, DEGRADED, UNHEALTHY, UNREACHABLE };
@@ -63,33 +69,13 @@ struct patient {
 	struct call_node *node;
 	struct call       look[LOOKS];
 	enum verdict      verdict;
-	int               exit, status;
+	int               exit, status, left;	/* left: looks under way */
+	bool              offers;		/* anything of LMCache's API */
 	struct buf        why;		/* "; " between */
 	char             *error;	/* of a call */
 	char             *version;
 	int64_t           us;
 };
-
-/* --- asking ----------------------------------------------------------------------- */
-
-static void kept(struct call *c)
-{
-	(void)c;
-}
-
-static void start(struct patient *p, struct call_node *n)
-{
-	int i;
-
-	*p = (struct patient){ .node = n, .why = BUF(4096) };
-	for (i = 0; i < LOOKS; i++) {
-		if (looks[i].deep && !o.deep)
-			continue;
-		p->look[i] = (struct call){ .node = n, .ways = looks[i].ways,
-			.flags = looks[i].flags, .done = kept };
-		call_start(&p->look[i]);
-	}
-}
 
 /* --- what an answer means ----------------------------------------------------------- */
 
@@ -134,24 +120,61 @@ static void see_status(struct patient *p, const struct json *j)
 	}
 }
 
-/* "lmcache:lmcache_is_healthy{...} 0.0"; nothing of LMCache's at all is stale. */
+/* Of all samples of that name the least or the greatest value; NAN: none. */
+static double value_of(const struct call *c, const char *name, bool least)
+{
+	const char *p = c->answer.p ? c->answer.p : "", *end = p + c->answer.len, *eol, *at;
+	size_t n = strlen(name);
+	double v, found = NAN;
+
+	for (; p < end; p = eol + 1) {
+		eol = memchr(p, '\n', (size_t)(end - p));
+		eol = eol ? eol : end;
+		if ((size_t)(eol - p) <= n || memcmp(p, name, n) || (p[n] != '{' && p[n] != ' '))
+			continue;
+		/* A label's value may hold blanks and brackets: look from the end. */
+		at = memrchr(p, p[n] == '{' ? '}' : ' ', (size_t)(eol - p));
+		v = at ? strtod(at + 1, NULL) : NAN;
+		if (isnan(found) || (least ? v < found : v > found))
+			found = v;
+	}
+	return found;
+}
+
 static void see_metrics(struct patient *p, const struct call *c)
 {
-	static const char gauge[] = "\nlmcache:lmcache_is_healthy";
-	const char *s = c->answer.p ? c->answer.p : "", *end = s + c->answer.len, *at, *eol;
-
-	if (!memmem(s, c->answer.len, "lmcache", 7))
+	if (!memmem(c->answer.p ? c->answer.p : "", c->answer.len, "lmcache", 7))
 		worse_is(p, DEGRADED, "its metrics have nothing of LMCache");
-	at = memmem(s, c->answer.len, gauge, sizeof gauge - 1);
-	if (!at)
-		return;
-	at += sizeof gauge - 1;
-	eol = memchr(at, '\n', (size_t)(end - at));
-	eol = eol ? eol : end;
-	while (eol > at && eol[-1] != ' ')
-		eol--;
-	if (eol < end && *eol == '0')
+	if (value_of(c, "lmcache:lmcache_is_healthy", true) <= 0)
 		worse_is(p, UNHEALTHY, "lmcache_is_healthy is 0");
+	/* An MP server counts what its event bus has brought so far. */
+	if (value_of(c, "lmcache_mp_event_bus_drain_lag_seconds", false) > LAG_SECS)
+		worse_is(p, DEGRADED, "its metrics lag behind");
+}
+
+/* Inside vLLM one thread brings counters up to date every few seconds; when an
+ * exception has ended it they stand still, and nothing else tells. */
+static void see_threads(struct patient *p, const struct call *c, const struct call *m)
+{
+	struct threads ts = { 0 };
+	bool fed = false, stacks = false;
+	const char *why;
+	double used = value_of(m, "lmcache:num_store_requests_total", false) +
+		value_of(m, "lmcache:num_retrieve_requests_total", false);
+	int i, f;
+
+	if (!(used > 0) || threads_parse(&ts, c->answer.p, c->answer.len, &why) < 0)
+		return;
+	for (i = 0; i < ts.n; i++) {
+		fed |= !strcmp(ts.v[i].name, "stats-logger-thread");
+		for (f = 0; f < ts.v[i].frames; f++) {
+			stacks = true;
+			fed |= !strcmp(ts.v[i].frame[f].func, "log_worker");
+		}
+	}
+	threads_free(&ts);
+	if (stacks && !fed)
+		worse_is(p, DEGRADED, "its metrics are stale: no thread updates them");
 }
 
 static void see_health(struct patient *p, const struct call *c)
@@ -179,8 +202,15 @@ static void see(struct patient *p, int i)
 		see_health(p, c);
 	else if (i == STATUS)
 		see_status(p, &c->json);
-	else
+	else if (i == METRICS)
 		see_metrics(p, c);
+	else if (i == THREADS && !p->look[METRICS].exit)
+		see_threads(p, c, &p->look[METRICS]);
+	/* Other servers have a /version too, but not such a one. */
+	if (i == VERSION)
+		p->offers |= p->version != NULL;
+	else
+		p->offers |= i != MP_HEALTH || json_get(&c->json, 0, "status") >= 0;
 }
 
 /* An endpoint that a node does not have says nothing about its health. */
@@ -199,7 +229,7 @@ static void judge(struct patient *p)
 			p->status = c->status;
 		if (!c->exit) {
 			see(p, i);
-		} else if (!c->missing) {
+		} else if (!c->missing && (c->status != 200 || c->way->path[1])) {
 			p->exit = worse(p->exit, c->exit);
 			if (!p->error || c->exit == p->exit)
 				p->error = c->error;
@@ -207,27 +237,10 @@ static void judge(struct patient *p)
 				 UNREACHABLE : UNHEALTHY, looks[i].name);
 		}
 	}
+	if (!p->offers && !p->exit)
+		worse_is(p, UNHEALTHY, "it has nothing of LMCache's API");
 	if (p->verdict && !p->exit)
 		p->exit = EXIT_NO;
-}
-
-static void find_skew(struct patient *all, int n)
-{
-	const char *first = NULL;
-	bool differ = false;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		if (!all[i].version)
-			continue;
-		differ |= first && strcmp(first, all[i].version);
-		first = first ? first : all[i].version;
-	}
-	for (i = 0; differ && !o.skew && i < n; i++)
-		if (all[i].version) {
-			worse_is(&all[i], DEGRADED, "not all nodes run one version");
-			all[i].exit = worse(all[i].exit, EXIT_NO);
-		}
 }
 
 /* --- telling ---------------------------------------------------------------------------- */
@@ -256,6 +269,68 @@ static void print(struct report *r, const struct patient *p)
 	report_done(r);
 }
 
+/* --- asking ----------------------------------------------------------------------- */
+
+static struct report report;
+
+/* In lines nobody waits for the slow: whether versions differ is told by the
+ * exit status and on stderr then. */
+static void looked(struct call *c)
+{
+	struct patient *p = c->ctx;
+
+	if (--p->left)
+		return;
+	judge(p);
+	if (report.form == OUT_JSONL && !o.nagios)
+		print(&report, p);
+}
+
+static void start(struct patient *p, struct call_node *n)
+{
+	int i;
+
+	*p = (struct patient){ .node = n, .why = BUF(4096) };
+	for (i = 0; i < LOOKS; i++)
+		p->left += o.deep || !looks[i].deep;
+	for (i = 0; i < LOOKS; i++) {
+		if (looks[i].deep && !o.deep)
+			continue;
+		p->look[i] = (struct call){ .node = n, .ways = looks[i].ways, .ctx = p,
+			.flags = looks[i].flags | CALL_WHOLE, .done = looked };
+		call_start(&p->look[i]);
+	}
+}
+
+static void find_skew(struct patient *all, int n)
+{
+	const char *first = NULL;
+	bool differ = false;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (!all[i].version)
+			continue;
+		differ |= first && strcmp(first, all[i].version);
+		first = first ? first : all[i].version;
+	}
+	if (!differ || o.skew)
+		return;
+	if (report.form == OUT_JSONL) {
+		report.exit = worse(report.exit, EXIT_NO);
+		if (!call_o.quiet)
+			warn("not all nodes run one version");
+	}
+	for (i = 0; i < n; i++)
+		if (all[i].version) {
+			worse_is(&all[i], DEGRADED, "not all nodes run one version");
+			all[i].exit = worse(all[i].exit, EXIT_NO);
+		}
+}
+
+
+/* --- all of it ---------------------------------------------------------------------- */
+
 static int count(const struct patient *all, int n, enum verdict v)
 {
 	int i, k = 0;
@@ -263,6 +338,13 @@ static int count(const struct patient *all, int n, enum verdict v)
 	for (i = 0; i < n; i++)
 		k += all[i].verdict == v;
 	return k;
+}
+
+/* A bar begins the performance data: it cannot be part of the text. */
+static void put_plain(const char *s)
+{
+	for (s = safe(s, strlen(s)); *s; s++)
+		putchar(*s == '|' ? '/' : *s);
 }
 
 /* The plugin guidelines: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. */
@@ -279,8 +361,14 @@ static int nagios(const struct patient *all, int n, int64_t us)
 	for (i = 0; i < n; i++) {
 		if (!all[i].verdict)
 			continue;
-		printf("%s%s %s", sep, safe(all[i].node->name, strlen(all[i].node->name)),
-		       words[all[i].verdict]);
+		fputs(sep, stdout);
+		put_plain(all[i].node->name);
+		printf(" %s", words[all[i].verdict]);
+		if (all[i].verdict != UNREACHABLE) {
+			fputs(" (", stdout);
+			put_plain(all[i].why.p);
+			putchar(')');
+		}
 		sep = ", ";
 	}
 	printf(" | healthy=%d;;;0;%d degraded=%d;;;0;%d unhealthy=%d;;;0;%d "
@@ -292,7 +380,9 @@ static int nagios(const struct patient *all, int n, int64_t us)
 
 static int nagios_unknown(const char *what)
 {
-	printf("LMCACHE UNKNOWN - %s\n", what);
+	fputs("LMCACHE UNKNOWN - ", stdout);
+	put_plain(what);
+	putchar('\n');
 	return 3;
 }
 
@@ -301,37 +391,40 @@ static int health_run(int argc, char **argv)
 	struct call_nodes ns;
 	struct call_error e;
 	struct patient *all;
-	struct report r;
+	struct report *r = &report;
 	int64_t began = clock_us();
 	int i;
 
 	(void)argc;
 	(void)argv;
+	ask_not_raw();
 	if (call_resolve(&ns, false, &e) < 0) {
 		if (o.nagios)
 			return nagios_unknown(e.what);
 		die(e.exit, "%s", e.what);
 	}
+	/* All at once, unless told otherwise: one that waits for its turn behind
+	 * others that hang would be called unreachable. */
+	if (call_o.parallel == CLIENT_PARALLEL)
+		call_o.parallel = ns.n * LOOKS < PARALLEL ? ns.n * LOOKS : PARALLEL;
 	all = xcalloc((size_t)ns.n, sizeof *all);
+	report_begin(r, heads);
 	for (i = 0; i < ns.n; i++)
 		start(&all[i], &ns.node[i]);
 	ask_wait(call_left());
-	for (i = 0; i < ns.n; i++)
-		judge(&all[i]);
 	find_skew(all, ns.n);
 	if (o.nagios)
 		return nagios(all, ns.n, clock_us() - began);
-	report_begin(&r, heads);
-	for (i = 0; i < ns.n; i++)
-		print(&r, &all[i]);
-	if (o.expect > count(all, ns.n, HEALTHY) + count(all, ns.n, DEGRADED)) {
+	for (i = 0; r->form != OUT_JSONL && i < ns.n; i++)
+		print(r, &all[i]);
+	i = count(all, ns.n, HEALTHY) + count(all, ns.n, DEGRADED);
+	if (o.expect > i) {
 		if (!call_o.quiet)
-			warn("%d healthy nodes, not %ld",
-			     count(all, ns.n, HEALTHY) + count(all, ns.n, DEGRADED), o.expect);
-		r.exit = worse(r.exit, EXIT_NO);
+			warn("%d healthy nodes, not %ld", i, o.expect);
+		r->exit = worse(r->exit, EXIT_NO);
 	}
 	call_o.no_headers |= call_o.quiet;
-	return report_end(&r);
+	return report_end(r);
 }
 
 const struct applet health_applet = {
@@ -339,9 +432,10 @@ const struct applet health_applet = {
 	.brief = "are the nodes well? one verdict for each",
 	.about =
 		"Asks each node for all it offers at once: version, periodic threads, "
-		"healthcheck of an MP server, with --deep its status and metrics. What a "
-		"node does not have says nothing against it. Nodes of different versions "
-		"are degraded. --timeout bounds all of it.\n"
+		"healthcheck of an MP server, with --deep its status and metrics, which "
+		"are stale without a thread that updates them, or 30 s behind. What a node "
+		"does not have says nothing against it, unless it has nothing at all. Nodes "
+		"of different versions are degraded. --timeout bounds all of it.\n"
 		"\n"
 		"For a container: HEALTHCHECK CMD [\"lmc\", \"health\", \"-q\"], or as an "
 		"exec probe.",

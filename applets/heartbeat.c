@@ -15,8 +15,10 @@
 #include "die.h"
 #include "heartbeat/facts.h"
 #include "log.h"
+#include "net.h"
 
 enum {
+	JITTER      = 10,	/* percent of an interval, for thousands started together */
 	PATIENCE_MS = 1000,	/* for nodes whose version is known already */
 	SLICE_MS    = 200,	/* a signal between two waits is noticed after this */
 	END_MS      = 3000	/* for taking the entries away */
@@ -28,10 +30,10 @@ static struct {
 	struct beat_pace pace;
 	int64_t delay;
 	const char *token, *log, *log_level;
-	long jitter, ready_fd;
+	long ready_fd;
 	bool once, quiet;
 } o = {
-	.facts = { .port = 8000 }, .jitter = 10, .ready_fd = -1,
+	.facts = { .port = 8000 }, .ready_fd = -1,
 	.pace = { .interval = -1, .ttl = -1 },
 	.log = "text", .log_level = "info",
 };
@@ -47,13 +49,13 @@ static const struct opt opts[] = {
 	STR(0, "api-address", "URL", &o.facts.api,
 	    "where the frontend is reached, http://HOST:PORT"),
 	INT('p', "port", "PORT", &o.facts.port, 1, 65535,
-	    "without --api-address: the frontend's port"),
+	    "without it: the frontend's port"),
 	STR(0, "report-host", "HOST", &o.facts.host,
-	    "without --api-address: this machine's name or address, else guessed"),
+	    "without it: this machine's name or address, else guessed"),
 	FLAG(0, "node-address", &o.facts.node,
 	     "announce the one node meant (-n), not a frontend"),
 	STR(0, "version-text", "TEXT", &o.facts.version,
-	    "the version to tell, not one that nodes are asked for"),
+	    "the version, which nodes are asked for otherwise"),
 	STR(0, "instance-id", "NAME", &o.facts.id,
 	    "its name at a coordinator, else frontend-HOST-PORT"),
 	INT(0, "pid", "PID", &o.facts.pid, 1, INT32_MAX,
@@ -64,8 +66,6 @@ static const struct opt opts[] = {
 	TIME('i', "interval", "TIME", &o.pace.interval, 100, 86400000,
 	     "between two beats, else 30s, for coordinators 5s"),
 	TIME(0, "initial-delay", "TIME", &o.delay, 0, 86400000, "before the first"),
-	INT(0, "jitter", "PERCENT", &o.jitter, 0, 50,
-	    "of the interval by which a beat may come early"),
 	TIME(0, "ttl", "TIME", &o.pace.ttl, 200, 864000000,
 	     "after which the registries forget, where they do not say"),
 	FLAG(0, "once", &o.once, "one beat each, and the exit status tells"),
@@ -85,6 +85,7 @@ static char said[BEATS_MAX][BEAT_WHY];	/* the last trouble that was told of */
 static int beats_n;
 static int64_t shortest = INT64_MAX;	/* interval */
 static volatile sig_atomic_t stop;
+static sigset_t old_mask;
 
 /* ---- what becomes of a beat ---- */
 
@@ -159,7 +160,7 @@ static void add_all(void)
 	o.pace.interval = o.pace.interval < 0 ? 0 : o.pace.interval;
 	o.pace.ttl = o.pace.ttl < 0 ? 0 : o.pace.ttl;
 	o.pace.timeout = call_o.timeout;
-	o.pace.jitter = (int)o.jitter;
+	o.pace.jitter = JITTER;
 	for (int i = 0; i < o.urls.n; i++)
 		add("url", NULL, o.urls.v[i], token);
 	for (int i = 0; i < o.coordinators.n; i++)
@@ -179,35 +180,34 @@ static void on_stop(int signo)
 static void take_signals(void)
 {
 	struct sigaction sa = { .sa_handler = on_stop, .sa_flags = SA_RESETHAND };
+	sigset_t both;
 
+	sigemptyset(&both);
+	sigaddset(&both, SIGTERM);
+	sigaddset(&both, SIGINT);
+	sigprocmask(SIG_BLOCK, &both, &old_mask);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (sigaction(SIGTERM, &sa, NULL) < 0 || sigaction(SIGINT, &sa, NULL) < 0)
-		die(EXIT_SYS, "unable to catch signals:");
 }
 
 /* ---- running ---- */
 
-/* Until the time, a signal, or (in slices) an answer. */
+/* Until the time, a signal, or (in slices) an answer. Signals come only in
+ * here, so that none is missed between looking at stop and waiting. */
 static void wait_until(int64_t when)
 {
 	int64_t ms = when - clock_ms();
-	sigset_t both, old;
 	struct timespec ts;
 
-	if (ms <= 0 && !call_left())
-		return;
+	if (ms < 0)
+		ms = 0;
 	if (call_left()) {
-		call_run(ms < 0 ? 0 : ms < SLICE_MS ? ms : SLICE_MS);
-		return;
+		call_run(ms < SLICE_MS ? ms : SLICE_MS);
+		ms = 0;
 	}
-	sigemptyset(&both);
-	sigaddset(&both, SIGTERM);
-	sigaddset(&both, SIGINT);
-	sigprocmask(SIG_BLOCK, &both, &old);
 	ts = (struct timespec){ ms / 1000, ms % 1000 * 1000000 };
-	if (!stop)
-		ppoll(NULL, 0, &ts, &old);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	ppoll(NULL, 0, &ts, &old_mask);
 }
 
 /* The beats that are due; when there will be more to do. */
@@ -249,16 +249,15 @@ static int run_once(void)
 {
 	int status = EXIT_OK;
 
-	wait_until(beats[0].due);
-	while (!stop && !facts_fresh(PATIENCE_MS))
+	wait_until(beats->due);
+	while (!facts_fresh(PATIENCE_MS))
 		wait_until(clock_ms() + SLICE_MS);
-	for (int i = 0; i < beats_n && !stop; i++)
+	for (int i = 0; i < beats_n; i++)
 		beat_send(&beats[i]);
-	while (!stop && !all_quiet())
-		wait_until(clock_ms() + SLICE_MS);
-	for (int i = 0; i < beats_n && !stop; i++)
+	wait_quiet(INT64_MAX);
+	for (int i = 0; i < beats_n; i++)
 		status = worse(status, beats[i].exit);
-	return stop ? EXIT_SYS : status;
+	return status;
 }
 
 /* A beat under way is let end: it may be the one that makes the entry. */
@@ -273,15 +272,6 @@ static void take_away(void)
 	wait_quiet(until);
 }
 
-static void say_ready(void)
-{
-	if (o.ready_fd < 0)
-		return;
-	if (write((int)o.ready_fd, "started\n", 8) != 8)
-		warn("unable to write to --ready-fd %ld:", o.ready_fd);
-	close((int)o.ready_fd);
-}
-
 static int heartbeat_run(int argc, char **argv)
 {
 	(void)argc;
@@ -293,10 +283,12 @@ static int heartbeat_run(int argc, char **argv)
 	o.facts.trouble = no_nodes;
 	facts_init(&o.facts);
 	add_all();
-	take_signals();
+	if (!o.once)
+		take_signals();
 	if (!o.delay)
 		facts_fresh(0);	/* begins to ask; an option that is wrong is told now */
-	say_ready();
+	if (o.ready_fd >= 0 && net_ready((int)o.ready_fd, "started\n") < 0)
+		warn("unable to write to --ready-fd %ld:", o.ready_fd);
 	if (o.once)
 		return run_once();
 	while (!stop)
@@ -309,22 +301,18 @@ const struct applet heartbeat_applet = {
 	.name  = "heartbeat",
 	.brief = "tell registries that a frontend is there, again and again",
 	.about =
-		"Sends the heartbeat that lmcache_frontend sends to every --url, and "
-		"keeps an instance at every --coordinator-url: process, address, "
-		"version, number of nodes. The version is that of the first node that "
-		"answers.\n"
+		"Sends lmcache_frontend's heartbeat to every --url, and keeps an "
+		"instance at every --coordinator-url. The version is that of the "
+		"first node that answers.\n"
 		"\n"
 		"A beat that is not taken is tried again after 1 s, 2 s, 4 s, ..., at "
-		"most twice the interval, or the interval where the registry forgets "
-		"(--ttl). Such a registry must be told at least twice in that time: "
-		"anything else is refused at the start.",
+		"most twice the interval; where the registry forgets (--ttl), the "
+		"interval, of which two must fit.",
 	.args  = "",
 	.examples =
 		"lmc heartbeat --url http://registry:5000/lmcache_heartbeat --port 8000\n"
 		"  announce this machine's frontend every 30 s\n"
-		"lmc heartbeat --once -q --url http://registry:5000/heartbeat --via http://127.0.0.1:8000\n"
-		"  from cron: one beat, the exit status tells\n"
-		"lmc heartbeat --coordinator-url http://coord:9300 --api-address http://10.0.0.7:8080\n"
-		"  an instance of LMCache's coordinator, taken away at the end\n",
+		"lmc heartbeat --once -q --url http://registry:5000/heartbeat\n"
+		"  from cron\n",
 	.opts  = opts, .run = heartbeat_run,
 };

@@ -16,52 +16,53 @@ static const struct opt opts[] = { MORE(call_opts), { 0 } };
 
 enum unit { COUNT, BYTES, RATIO, MILLISECONDS };
 
-/* Samples of one name are added, but for ratios: there the highest counts. */
+/* Samples of one name are added, but for ratios: there the highest counts.
+ * Every name begins with "lmcache", which is left out here. */
 static const struct item {
 	const char *topic, *name, *metric;
 	enum unit   unit;
 } items[] = {
-	{ "requests", "unfinished",        "lmcache:scheduler_unfinished_requests_count", COUNT },
-	{ "requests", "tracked",           "lmcache:connector_request_trackers_count", COUNT },
-	{ "requests", "load_specs",        "lmcache:connector_load_specs_count", COUNT },
-	{ "requests", "layerwise",         "lmcache:connector_layerwise_retrievers_count", COUNT },
-	{ "requests", "invalid_blocks",    "lmcache:connector_invalid_block_ids_count", COUNT },
-	{ "requests", "kv_messages",       "lmcache:kv_msg_queue_size", COUNT },
-	{ "requests", "lookups",           "lmcache:num_lookup_requests_total", COUNT },
-	{ "requests", "retrieves",         "lmcache:num_retrieve_requests_total", COUNT },
-	{ "requests", "stores",            "lmcache:num_store_requests_total", COUNT },
-	{ "requests", "retrieves",         "lmcache_mp_num_submitted_retrieves_total", COUNT },
-	{ "requests", "retrieves_done",    "lmcache_mp_num_finished_retrieves_total", COUNT },
-	{ "requests", "stores",            "lmcache_mp_num_submitted_stores_total", COUNT },
-	{ "requests", "stores_done",       "lmcache_mp_num_finished_stores_total", COUNT },
-	{ "memory",   "objects",           "lmcache:active_memory_objs_count", COUNT },
-	{ "memory",   "pinned",            "lmcache:pinned_memory_objs_count", COUNT },
-	{ "memory",   "pinned_watched",    "lmcache:pin_monitor_pinned_objects_count", COUNT },
-	{ "memory",   "forced_unpins",     "lmcache:forced_unpin_count_total", COUNT },
-	{ "memory",   "hot_cache",         "lmcache:local_cpu_hot_cache_count", COUNT },
-	{ "memory",   "keys_in_request",   "lmcache:local_cpu_keys_in_request_count", COUNT },
-	{ "memory",   "l1_used",           "lmcache_mp_l1_memory_usage_bytes", BYTES },
-	{ "memory",   "l1_ratio",          "lmcache_mp_l1_usage_ratio", RATIO },
-	{ "memory",   "loads_in_flight",   "lmcache_mp_inflight_load_memory_usage_bytes", BYTES },
-	{ "memory",   "allocation_failures", "lmcache_mp_l1_allocation_failure_chunks_total", COUNT },
-	{ "evictions", "times",            "lmcache:local_cpu_evict_count_total", COUNT },
-	{ "evictions", "keys",             "lmcache:local_cpu_evict_keys_count_total", COUNT },
-	{ "evictions", "failed",           "lmcache:local_cpu_evict_failed_count_total", COUNT },
-	{ "evictions", "l1_chunks",        "lmcache_mp_l1_evicted_chunks_total", COUNT },
-	{ "evictions", "l2_chunks",        "lmcache_mp_l2_evicted_chunks_total", COUNT },
-	{ "storage",  "local_cpu",         "lmcache:local_cache_usage", BYTES },
-	{ "storage",  "local_disk",        "lmcache:local_storage_usage", BYTES },
-	{ "storage",  "remote",            "lmcache:remote_cache_usage", BYTES },
-	{ "storage",  "remote_ping",       "lmcache:remote_ping_latency", MILLISECONDS },
-	{ "storage",  "remote_errors",     "lmcache:remote_ping_errors_total", COUNT },
-	{ "storage",  "remote_puts_waiting", "lmcache:remote_put_task_num", COUNT },
-	{ "storage",  "l2_used",           "lmcache_mp_l2_usage_bytes", BYTES },
-	{ "storage",  "l2_stores_in_flight", "lmcache_mp_num_inflight_l2_stores", COUNT },
-	{ "storage",  "l2_loads_in_flight", "lmcache_mp_num_inflight_l2_loads", COUNT },
-	{ "async_loads", "ongoing",        "lmcache:storage_events_ongoing_count", COUNT },
-	{ "async_loads", "done",           "lmcache:storage_events_done_count", COUNT },
-	{ "async_loads", "not_found",      "lmcache:storage_events_not_found_count", COUNT },
-	{ "async_loads", "prefetch_jobs",  "lmcache_mp_active_prefetch_jobs", COUNT },
+	{ "requests", "unfinished",        ":scheduler_unfinished_requests_count", COUNT },
+	{ "requests", "tracked",           ":connector_request_trackers_count", COUNT },
+	{ "requests", "load_specs",        ":connector_load_specs_count", COUNT },
+	{ "requests", "layerwise",         ":connector_layerwise_retrievers_count", COUNT },
+	{ "requests", "invalid_blocks",    ":connector_invalid_block_ids_count", COUNT },
+	{ "requests", "kv_messages",       ":kv_msg_queue_size", COUNT },
+	{ "requests", "lookups",           ":num_lookup_requests_total", COUNT },
+	{ "requests", "retrieves",         ":num_retrieve_requests_total", COUNT },
+	{ "requests", "stores",            ":num_store_requests_total", COUNT },
+	{ "requests", "retrieves",         "_mp_num_submitted_retrieves_total", COUNT },
+	{ "requests", "retrieves_done",    "_mp_num_finished_retrieves_total", COUNT },
+	{ "requests", "stores",            "_mp_num_submitted_stores_total", COUNT },
+	{ "requests", "stores_done",       "_mp_num_finished_stores_total", COUNT },
+	{ "memory",   "objects",           ":active_memory_objs_count", COUNT },
+	{ "memory",   "pinned",            ":pinned_memory_objs_count", COUNT },
+	{ "memory",   "pinned_watched",    ":pin_monitor_pinned_objects_count", COUNT },
+	{ "memory",   "forced_unpins",     ":forced_unpin_count_total", COUNT },
+	{ "memory",   "hot_cache",         ":local_cpu_hot_cache_count", COUNT },
+	{ "memory",   "keys_in_request",   ":local_cpu_keys_in_request_count", COUNT },
+	{ "memory",   "l1_used",           "_mp_l1_memory_usage_bytes", BYTES },
+	{ "memory",   "l1_ratio",          "_mp_l1_usage_ratio", RATIO },
+	{ "memory",   "loads_in_flight",   "_mp_inflight_load_memory_usage_bytes", BYTES },
+	{ "memory",   "allocation_failures", "_mp_l1_allocation_failure_chunks_total", COUNT },
+	{ "evictions", "times",            ":local_cpu_evict_count_total", COUNT },
+	{ "evictions", "keys",             ":local_cpu_evict_keys_count_total", COUNT },
+	{ "evictions", "failed",           ":local_cpu_evict_failed_count_total", COUNT },
+	{ "evictions", "l1_chunks",        "_mp_l1_evicted_chunks_total", COUNT },
+	{ "evictions", "l2_chunks",        "_mp_l2_evicted_chunks_total", COUNT },
+	{ "storage",  "local_cpu",         ":local_cache_usage", BYTES },
+	{ "storage",  "local_disk",        ":local_storage_usage", BYTES },
+	{ "storage",  "remote",            ":remote_cache_usage", BYTES },
+	{ "storage",  "remote_ping",       ":remote_ping_latency", MILLISECONDS },
+	{ "storage",  "remote_errors",     ":remote_ping_errors_total", COUNT },
+	{ "storage",  "remote_puts_waiting", ":remote_put_task_num", COUNT },
+	{ "storage",  "l2_used",           "_mp_l2_usage_bytes", BYTES },
+	{ "storage",  "l2_stores_in_flight", "_mp_num_inflight_l2_stores", COUNT },
+	{ "storage",  "l2_loads_in_flight", "_mp_num_inflight_l2_loads", COUNT },
+	{ "async_loads", "ongoing",        ":storage_events_ongoing_count", COUNT },
+	{ "async_loads", "done",           ":storage_events_done_count", COUNT },
+	{ "async_loads", "not_found",      ":storage_events_not_found_count", COUNT },
+	{ "async_loads", "prefetch_jobs",  "_mp_active_prefetch_jobs", COUNT },
 };
 enum { ITEMS = sizeof items / sizeof *items };
 
@@ -106,7 +107,7 @@ static void read_metrics(struct value *out, const struct call *c)
 		eol = memchr(p, '\n', (size_t)(end - p));
 		eol = eol ? eol : end;
 		if (eol - p > 7 && !memcmp(p, "lmcache", 7))
-			sample(out, p, eol);
+			sample(out, p + 7, eol);
 	}
 }
 
@@ -156,38 +157,22 @@ struct inside {
 	struct call_node *node;
 	struct call       look[LOOKS];
 	struct value      value[ITEMS];
-	int               exit, status;
+	int               exit, status, left;	/* left: looks under way */
 	char             *error;
 };
-
-static void kept(struct call *c)
-{
-	(void)c;
-}
-
-static void start(struct inside *in, struct call_node *n)
-{
-	int i;
-
-	in->node = n;
-	for (i = 0; i < LOOKS; i++) {
-		in->look[i] = (struct call){ .node = n, .ways = looks[i].ways, .done = kept,
-			.flags = i == METRICS ? 0 : CALL_JSON };
-		call_start(&in->look[i]);
-	}
-}
 
 /* What a node does not have, or not just now (503), is left out; a node that
  * does not answer has failed. */
 static void judge(struct inside *in)
 {
 	struct call *c;
-	int i;
+	int i, good = 0;
 
 	in->status = in->look[METRICS].status;
 	for (i = 0; i < LOOKS; i++) {
 		c = &in->look[i];
-		if (!c->exit || (c->exit == EXIT_NO && i != METRICS && c->status >= 400))
+		good += !c->exit;
+		if (!c->exit || c->missing || (c->exit == EXIT_NO && i != METRICS && c->status >= 400))
 			continue;
 		in->exit = worse(in->exit, c->exit);
 		if (!in->error || in->exit == c->exit)
@@ -195,6 +180,10 @@ static void judge(struct inside *in)
 	}
 	if (!in->look[METRICS].exit)
 		read_metrics(in->value, &in->look[METRICS]);
+	if (good || in->exit)
+		return;
+	in->exit = EXIT_NO;
+	in->error = in->look[METRICS].error;
 }
 
 /* --- printing ------------------------------------------------------------------------------ */
@@ -331,28 +320,50 @@ static void print(struct report *r, const struct inside *in)
 	report_done(r);
 }
 
+static struct report report;
+
+static void looked(struct call *c)
+{
+	struct inside *in = c->ctx;
+
+	if (--in->left)
+		return;
+	judge(in);
+	if (report.form == OUT_JSONL)
+		print(&report, in);
+}
+
+static void start(struct inside *in, struct call_node *n)
+{
+	int i;
+
+	in->node = n;
+	in->left = LOOKS;
+	for (i = 0; i < LOOKS; i++) {
+		in->look[i] = (struct call){ .node = n, .ways = looks[i].ways, .ctx = in,
+			.flags = i == METRICS ? 0 : CALL_JSON, .done = looked };
+		call_start(&in->look[i]);
+	}
+}
+
 static int info_run(int argc, char **argv)
 {
 	struct call_nodes ns;
 	struct inside *all;
-	struct report r;
 	int i;
 
 	(void)argc;
 	(void)argv;
-	if (!strcmp(call_o.output, "raw"))
-		die(EXIT_USAGE, "-o raw: this is made of many answers; see lmc call");
+	ask_not_raw();
 	ns = ask_nodes(false);
 	all = xcalloc((size_t)ns.n, sizeof *all);
+	report_begin(&report, heads);
 	for (i = 0; i < ns.n; i++)
 		start(&all[i], &ns.node[i]);
 	ask_wait(call_left());
-	report_begin(&r, heads);
-	for (i = 0; i < ns.n; i++) {
-		judge(&all[i]);
-		print(&r, &all[i]);
-	}
-	return report_end(&r);
+	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
+		print(&report, &all[i]);
+	return report_end(&report);
 }
 
 const struct applet info_applet = {

@@ -1,14 +1,10 @@
 /* loglevel.c - list, read and set the log levels of nodes
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "applet.h"
 #include "ask.h"
@@ -181,9 +177,12 @@ static char *query_for(const char *logger, const char *level)
 	return q.p;
 }
 
-static void print_set(struct report *r, struct call *c, const char *logger,
-		      const char *level, const char *before)
+static struct report report;
+
+static void print_set(struct call *c, const char *logger, const char *level,
+		      const char *before)
 {
+	struct report *r = &report;
 	struct logger l = { logger, level, strlen(logger), strlen(level) };
 
 	report_call(r, c);
@@ -227,44 +226,14 @@ static int read_before(const struct call_nodes *ns, const char *logger,
 
 /* --- for a while ---------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t got_signal;
-
-static void on_signal(int sig)
-{
-	got_signal = sig;
-}
-
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction sa = { .sa_handler = on_signal };
-	size_t i;
-
-	for (i = 0; i < sizeof signals / sizeof *signals; i++)
-		sigaction(signals[i], &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-/* A signal between the look at the flag and the sleep costs one slice. */
-static void wait_for(int64_t ms)
-{
-	int64_t until = clock_ms() + ms, left;
-	struct timespec slice;
-
-	while (!got_signal && (left = until - clock_ms()) > 0) {
-		left = left > 100 ? 100 : left;
-		slice = (struct timespec){ left / 1000, left % 1000 * 1000000L };
-		nanosleep(&slice, NULL);
-	}
-}
-
 static void on_restored(struct call *c)
 {
 	if (!c->exit)
 		check_set(c);
 }
 
-static int restore(struct undos *u)
+/* tell: each level that is back is a row as if it had been set. */
+static int restore(struct undos *u, bool tell)
 {
 	struct call *calls = xcalloc((size_t)u->n, sizeof *calls);
 	int i, exit = EXIT_OK;
@@ -281,7 +250,9 @@ static int restore(struct undos *u)
 	for (i = 0; i < u->n; i++) {
 		u->v[i].done = !calls[i].exit;
 		exit = worse(exit, calls[i].exit);
-		if (calls[i].error)
+		if (tell)
+			print_set(&calls[i], u->v[i].logger, u->v[i].level, NULL);
+		else if (calls[i].error)
 			warn("%s", calls[i].error);
 	}
 	if (undo_write(u) < 0) {
@@ -303,16 +274,22 @@ static int restore_all(void)
 
 	if (n < 0)
 		die(EXIT_SYS, "unable to read %s:", dir);
+	report_begin(&report, heads);
 	for (i = 0; i < n; i++) {
-		if (all[i].alive)
+		if (all[i].alive) {
+			if (!call_o.quiet)
+				warn("process %ld still runs: it sets its own levels back",
+				     (long)all[i].pid);
 			continue;
+		}
 		call_o.token_file = all[i].token_file ? all[i].token_file :
 			call_o.token_file;
 		if (call_read_token(&e) < 0)
 			die(e.exit, "%s", e.what);
-		exit = worse(exit, restore(&all[i]));
+		exit = worse(exit, restore(&all[i], true));
 	}
-	return exit;
+	call_o.no_headers |= !n;
+	return worse(exit, report_end(&report));
 }
 
 /* A numeric level has no name that /loglevel would take. */
@@ -337,6 +314,18 @@ static void remember(struct undos *u, const struct call_nodes *ns,
 
 /* --- the applet ------------------------------------------------------------------------------- */
 
+static struct {
+	const char *logger, *level;
+	char      **before;		/* by the node's index */
+} to_set;
+
+static void print_one(struct call *c)
+{
+	if (!c->exit)
+		check_set(c);
+	print_set(c, to_set.logger, to_set.level, to_set.before[c->node->index]);
+}
+
 static int set(const char *logger, const char *level)
 {
 	struct call_nodes ns = ask_nodes(true);
@@ -344,31 +333,32 @@ static int set(const char *logger, const char *level)
 	struct call proto = { .ways = ways, .query = query_for(logger, level) };
 	struct undos u = { 0 };
 	struct call *calls;
-	struct report r;
+	int64_t end;
 	int i, exit;
 
 	exit = read_before(&ns, logger, before);
 	if (exit && o.duration)
 		die(exit, "nothing was set: not every node could be asked for its level");
 	if (o.duration) {
-		catch_signals();
+		ask_signals();
 		remember(&u, &ns, logger, before);
 	}
-	report_begin(&r, heads);
-	calls = ask_all(&ns, &proto, NULL);
-	for (i = 0; i < ns.n; i++) {
-		if (!calls[i].exit)
-			check_set(&calls[i]);
-		print_set(&r, &calls[i], logger, level, before[i]);
-	}
-	exit = report_end(&r);
+	to_set.logger = logger;
+	to_set.level = level;
+	to_set.before = before;
+	report_begin(&report, heads);
+	calls = ask_all(&ns, &proto, report.form == OUT_JSONL ? print_one : NULL);
+	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
+		print_one(&calls[i]);
+	exit = worse(exit, report_end(&report));
 	ask_end(calls, ns.n);
 	if (!o.duration)
 		return exit;
 	fflush(stdout);
-	wait_for(o.duration);
-	exit = worse(exit, restore(&u));
-	return exit ? exit : got_signal ? 128 + got_signal : EXIT_OK;
+	end = clock_ms() + o.duration;
+	ask_until(end, end);
+	exit = worse(exit, restore(&u, false));
+	return exit ? exit : ask_signal() ? 128 + ask_signal() : EXIT_OK;
 }
 
 static int loglevel_run(int argc, char **argv)

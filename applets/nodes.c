@@ -1,6 +1,7 @@
 /* nodes.c - which nodes are known, and which there are on this machine
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,30 +76,64 @@ static int check_list(const char *path)
 
 /* --- what listens here ----------------------------------------------------------------- */
 
+struct listener {
+	char host[INET6_ADDRSTRLEN];
+	long port;
+};
+
 static int compare(const void *a, const void *b)
 {
-	return *(const int *)a - *(const int *)b;
+	const struct listener *x = a, *y = b;
+
+	return x->port != y->port ? (x->port > y->port) - (x->port < y->port) :
+		strcmp(x->host, y->host);
+}
+
+/* Words of four bytes in this machine's order, as hexadecimal numbers; "any"
+ * is reached at the loopback address, and what is mapped from IPv4 there. */
+static bool host_of(const char *hex, size_t n, char *out)
+{
+	uint32_t w[4] = { 0 };
+	char word[9] = "";
+	size_t i;
+
+	if (n != 8 && n != 32)
+		return false;
+	for (i = 0; i < n / 8; i++) {
+		memcpy(word, hex + 8 * i, 8);
+		w[i] = (uint32_t)strtoul(word, NULL, 16);
+	}
+	if (n == 32 && !w[0] && !w[1] && w[2] == htonl(0xffff)) {
+		w[0] = w[3];
+		n = 8;
+	}
+	if (n == 8 && !w[0])
+		w[0] = htonl(INADDR_LOOPBACK);
+	else if (n == 32 && !(w[0] | w[1] | w[2] | w[3]))
+		w[3] = htonl(1);
+	return inet_ntop(n == 8 ? AF_INET : AF_INET6, w, out, INET6_ADDRSTRLEN);
 }
 
 /* "   0: 0100007F:1F90 00000000:0000 0A ...": state 0A listens. */
-static int ports_of(const char *path, int *ports, int n)
+static int ports_of(const char *path, struct listener *l, int n)
 {
 	size_t len;
-	char *text = read_file(path, PROC_MAX, &len), *line, *next, *p, *end;
-	long port;
+	char *text = read_file(path, PROC_MAX, &len), *line, *next, *p, *colon, *end;
 
 	for (line = text; line && *line; line = next) {
 		next = line + strcspn(line, "\n");
 		if (*next)
 			*next++ = '\0';
 		p = strchr(line, ':');
-		p = p ? strchr(p + 1, ':') : NULL;
-		if (!p || n == PORTS)
+		colon = p ? strchr(p + 1, ':') : NULL;
+		if (!colon || n == PORTS)
 			continue;
-		port = strtol(p + 1, &end, 16);
-		p = strchr(end, ':');
-		if (p && strlen(p) > 8 && !memcmp(p + 5, " 0A", 3) && port > 0)
-			ports[n++] = (int)port;
+		p += 1 + (p[1] == ' ');
+		l[n].port = strtol(colon + 1, &end, 16);
+		end = strchr(end, ':');
+		if (end && strlen(end) > 8 && !memcmp(end + 5, " 0A", 3) &&
+		    l[n].port > 0 && host_of(p, (size_t)(colon - p), l[n].host))
+			n++;
 	}
 	free(text);
 	return n;
@@ -120,33 +155,66 @@ static void add(struct call_nodes *ns, const char *name, const struct addr *a)
 	ns->n++;
 }
 
+/* One that listens on ::1 as well as on 127.0.0.1 is one. */
 static void add_ports(struct call_nodes *ns)
 {
-	static int ports[PORTS];
-	int n = ports_of("/proc/net/tcp", ports, 0), i;
+	static struct listener l[PORTS];
+	int n = ports_of("/proc/net/tcp", l, 0), i;
+	bool both;
 	struct addr a;
 	const char *why;
 
-	n = ports_of("/proc/net/tcp6", ports, n);
-	qsort(ports, (size_t)n, sizeof *ports, compare);
-	for (i = 0; i < n; i++)
-		if ((!i || ports[i] != ports[i - 1]) &&
-		    addr_tcp(&a, "127.0.0.1", ports[i], &why) == 0)
+	n = ports_of("/proc/net/tcp6", l, n);
+	qsort(l, (size_t)n, sizeof *l, compare);
+	for (i = 0; i < n; i++) {
+		both = i && l[i].port == l[i - 1].port &&
+			(!strcmp(l[i].host, "::1") || !strcmp(l[i].host, l[i - 1].host));
+		if (!both && addr_tcp(&a, l[i].host, (int)l[i].port, &why) == 0)
 			add(ns, NULL, &a);
+	}
 }
 
+static int by_path(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* PREFIX_PORT as LMCache calls them, and *.sock. */
+static bool is_likely(const char *path)
+{
+	const char *end = strrchr(path, '_');
+
+	if (end && end[1] && !end[1 + strspn(end + 1, "0123456789")])
+		return true;
+	end = strrchr(path, '.');
+	return end && !strcmp(end, ".sock");
+}
+
+/* "0000: 00000002 00000000 00010000 0001 01 746164 /tmp/x.sock": the flags
+ * 00010000 listen, the type 0001 is a stream. */
 static void add_sockets(struct call_nodes *ns)
 {
-	struct node_error e;
-	struct nodes found;
-	int i, k;
+	static char *paths[PORTS];
+	size_t len;
+	char *text = read_file("/proc/net/unix", PROC_MAX, &len), *line, *next, *p;
+	struct addr a;
+	const char *why;
+	int n = 0, i;
 
-	if (nodes_from_sockets(&found, SOURCE_SOCKETS, &e) < 0)
-		die(EXIT_SYS, "%s", e.what);
-	for (i = 0; i < found.n; i++)
-		for (k = 0; k < found.proxies[i].n; k++)
-			add(ns, found.proxies[i].nodes[k].name,
-			    &found.proxies[i].nodes[k].addr);
+	for (line = text; line && *line; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		p = strstr(line, " 00010000 0001 ");
+		p = p ? strchr(p, '/') : NULL;
+		if (p && n < PORTS && is_likely(p))
+			paths[n++] = p;
+	}
+	qsort(paths, (size_t)n, sizeof *paths, by_path);
+	for (i = 0; i < n; i++)
+		if ((!i || strcmp(paths[i], paths[i - 1])) && addr_parse(&a, paths[i], -1, &why) == 0)
+			add(ns, NULL, &a);
+	free(text);
 }
 
 /* --- printing -------------------------------------------------------------------------- */
@@ -177,21 +245,37 @@ static void print(struct report *r, const struct call_node *n, const struct call
 	free(version);
 }
 
-/* Who answers /version with a JSON string is taken for one. */
-static const struct way version[] = { { GEN_ALL, "GET", "/version", WAY_ANY }, { 0 } };
+/* Who answers with a JSON string is taken for one; older MP servers have no
+ * /version, but a word to say at /. */
+static const struct way version[] = {
+	{ GEN_ALL, "GET", "/version", WAY_ANY },
+	{ GEN_ALL, "GET", "/", WAY_ANY },
+	{ 0 }
+};
+
+static bool is_node(const struct call *c)
+{
+	char *service = json_dup(&c->json, json_get(&c->json, 0, "service"));
+	bool lmcache = service && strstr(service, "LMCache");
+
+	free(service);
+	return lmcache || json_type(&c->json, 0) == JSON_STRING;
+}
 
 static void scan(struct report *r)
 {
-	struct call proto = { .ways = version, .flags = CALL_JSON, .timeout_ms = SCAN_MS };
+	struct call proto = { .ways = version, .flags = CALL_JSON | CALL_WHOLE, .timeout_ms = SCAN_MS };
 	struct call_nodes ns = { 0 };
 	struct call *calls;
 	int i;
 
 	add_sockets(&ns);
 	add_ports(&ns);
+	if (call_o.parallel == CLIENT_PARALLEL)
+		call_o.parallel = 2 * PORTS;
 	calls = ask_all(&ns, &proto, NULL);
 	for (i = 0; i < ns.n; i++)
-		if (!calls[i].exit && json_type(&calls[i].json, 0) == JSON_STRING)
+		if (!calls[i].exit && is_node(&calls[i]))
 			print(r, &ns.node[i], &calls[i]);
 }
 
@@ -235,9 +319,9 @@ const struct applet nodes_applet = {
 	.brief = "which nodes are known; find them, check a list of them",
 	.about =
 		"Lists the nodes that the other applets would ask, without asking them. "
-		"--scan looks at this machine instead: it asks every live socket under "
-		"the default prefix and every listening TCP port for a version, and shows "
-		"those that answer as LMCache does.\n"
+		"--scan looks at this machine instead: it asks every listening TCP port and "
+		"every socket called PREFIX_PORT or *.sock for a version, and shows those "
+		"that answer as LMCache does.\n"
 		"\n"
 		"--from asks registries, and every frontend that they name for its "
 		"nodes, and makes one tree of them. With -o json or jsonl it is one "

@@ -11,7 +11,7 @@
 #include "die.h"
 #include "stack.h"
 
-enum { STACKS_MAX = 200000, HZ_MAX = 100 };
+enum { STACKS_MAX = 200000, HZ_MAX = 100, LOOK_MS = 50 };
 
 static struct {
 	const char *name, *level;
@@ -365,43 +365,87 @@ static int print_seen(struct report *r)
 	return report_end(r);
 }
 
+static struct report report;
+
+struct probe {
+	struct call first, second;	/* --sample needs one, --diff two */
+	int64_t     due;		/* when to ask again; 0: not answered yet */
+	bool        asked, failed;
+};
+
 /* An error of a node is told once, however often it is asked. */
-static void take(struct report *r, struct call *c, bool *failed)
+static void take(struct call *c)
 {
 	struct threads ts = parse(c);
+	struct probe *p = c->ctx;
 
-	if (!c->exit)
+	if (!c->exit) {
 		count(c, &ts);
-	else if (!*failed) {
-		*failed = true;
-		report_call(r, c);
-		report_done(r);
+	} else if (!p->failed) {
+		p->failed = true;
+		report_call(&report, c);
+		report_done(&report);
 	}
+	call_free(c);
+}
+
+static void sampled(struct call *c)
+{
+	((struct probe *)c->ctx)->asked = false;
+	take(c);
+}
+
+static void later(struct call *c)
+{
+	(void)c;
+}
+
+static void ask_probe(struct call *c, const struct call *proto, struct call_node *n,
+		      struct probe *p, void (*done)(struct call *c))
+{
+	*c = *proto;
+	c->node = n;
+	c->ctx = p;
+	c->done = done;
+	call_start(c);
+}
+
+/* Who has not answered yet misses samples; the others do not wait for it. */
+static void sample(const struct call_nodes *ns, struct probe *all, const struct call *proto)
+{
+	int64_t next = clock_ms(), end = next + o.sample;
+	int i;
+
+	do {
+		for (i = 0; i < ns->n; i++) {
+			if (all[i].asked)
+				continue;
+			all[i].asked = true;
+			ask_probe(&all[i].first, proto, &ns->node[i], &all[i], sampled);
+		}
+		next += 1000 / o.hz;
+		ask_until(next < end ? next : end, end);
+	} while (next < end);
+	ask_wait(call_left());
 }
 
 static int group(const struct call *proto)
 {
 	struct call_nodes ns = ask_nodes(false);
-	bool *failed = xcalloc((size_t)ns.n, sizeof *failed);
-	struct call *calls;
-	struct report r;
-	int64_t next = clock_ms(), end = next + o.sample;
+	struct probe *all = xcalloc((size_t)ns.n, sizeof *all);
 	int i;
 
-	report_begin(&r, list_heads);
-	for (;;) {
-		calls = ask_all(&ns, proto, NULL);
-		for (i = 0; i < ns.n; i++)
-			take(&r, &calls[i], &failed[i]);
-		ask_end(calls, ns.n);
-		next += 1000 / o.hz;
-		if (next < clock_ms())
-			next = clock_ms();
-		if (next >= end)
-			break;
-		ask_sleep(next - clock_ms());
+	report_begin(&report, list_heads);
+	if (o.sample) {
+		sample(&ns, all, proto);
+		return print_seen(&report);
 	}
-	return print_seen(&r);
+	for (i = 0; i < ns.n; i++)
+		ask_probe(&all[i].first, proto, &ns.node[i], &all[i], later);
+	ask_wait(ns.n);
+	for (i = 0; i < ns.n; i++)
+		take(&all[i].first);
+	return print_seen(&report);
 }
 
 /* --- two dumps ------------------------------------------------------------------------------ */
@@ -444,12 +488,15 @@ static void diff_one(struct report *r, const struct call *c, const struct thread
 	js_close(&r->json, '}');
 }
 
-static void diff_node(struct report *r, struct call *first, struct call *second)
+static void diff_node(struct report *r, struct probe *p)
 {
-	struct threads was = parse(first), is = parse(second);
-	struct call *c = first->exit ? first : second;
+	struct threads was = parse(&p->first), is = { 0 };
+	struct call *c;
 	const struct thread *t;
 
+	if (!p->first.exit)
+		is = parse(&p->second);
+	c = p->first.exit ? &p->first : &p->second;
 	report_call(r, c);
 	if (!c->exit && r->form != OUT_TABLE)
 		js_open(&r->json, "threads", '[');
@@ -465,22 +512,47 @@ static void diff_node(struct report *r, struct call *first, struct call *second)
 	threads_free(&is);
 }
 
+static void twice(struct call *c)
+{
+	struct probe *p = c->ctx;
+
+	if (c == &p->first && !c->exit)
+		p->due = clock_ms() + o.diff;
+	else if (report.form == OUT_JSONL)
+		diff_node(&report, p);
+	if (c == &p->first && c->exit)
+		p->asked = true;
+}
+
+/* Each node's own dumps are so far apart, however slow another is. */
 static int diff(const struct call *proto)
 {
 	struct call_nodes ns = ask_nodes(false);
-	struct call *first, *second;
-	struct report r;
-	int i;
+	struct probe *all = xcalloc((size_t)ns.n, sizeof *all), *p;
+	int64_t soonest, end = clock_ms() + o.diff;
+	int i, left;
 
-	report_begin(&r, diff_heads);
-	first = ask_all(&ns, proto, NULL);
-	ask_sleep(o.diff);
-	second = ask_all(&ns, proto, NULL);
+	report_begin(&report, diff_heads);
 	for (i = 0; i < ns.n; i++)
-		diff_node(&r, &first[i], &second[i]);
-	ask_end(first, ns.n);
-	ask_end(second, ns.n);
-	return report_end(&r);
+		ask_probe(&all[i].first, proto, &ns.node[i], &all[i], twice);
+	do {
+		soonest = clock_ms() + LOOK_MS;
+		for (i = left = 0, p = all; i < ns.n; i++, p++) {
+			if (!p->asked && p->due && p->due <= clock_ms()) {
+				p->asked = true;
+				ask_probe(&p->second, proto, &ns.node[i], p, twice);
+			}
+			left += !p->asked;
+			if (!p->asked && p->due && p->due < soonest)
+				soonest = p->due;
+		}
+		if (left)
+			ask_until(soonest, end);
+	} while (left);
+	ask_wait(call_left());
+	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
+		diff_node(&report, &all[i]);
+	return report_end(&report);
 }
 
 /* --- periodic threads -------------------------------------------------------------------------- */
@@ -538,20 +610,20 @@ static void periodic_rows(struct table *t, struct call *c)
 
 static void periodic_json(struct buf *b, struct call *c)
 {
+	static const char *const keys[] = {
+		"name", "level", "last_run_ago", "interval", "total_runs",
+		"failed_runs", "last_summary"
+	};
 	const struct json *j = &c->json;
 	jv list = json_get(j, 0, "threads"), v;
+	size_t i;
 
 	js_open(b, "periodic", '[');
 	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
 		js_open(b, NULL, '{');
-		js_value(b, "name", j, json_get(j, v, "name"));
-		js_value(b, "level", j, json_get(j, v, "level"));
+		for (i = 0; i < sizeof keys / sizeof *keys; i++)
+			js_value(b, keys[i], j, json_get(j, v, keys[i]));
 		js_str(b, "health", health_of(j, v));
-		js_value(b, "last_run_ago", j, json_get(j, v, "last_run_ago"));
-		js_value(b, "interval", j, json_get(j, v, "interval"));
-		js_value(b, "total_runs", j, json_get(j, v, "total_runs"));
-		js_value(b, "failed_runs", j, json_get(j, v, "failed_runs"));
-		js_value(b, "last_summary", j, json_get(j, v, "last_summary"));
 		js_close(b, '}');
 	}
 	js_close(b, ']');
@@ -585,8 +657,8 @@ static void check_options(void)
 		die(EXIT_USAGE, "--level goes with --periodic");
 	if (o.periodic && (o.name || o.id))
 		die(EXIT_USAGE, "--name and --id do not go with --periodic");
-	if (!strcmp(call_o.output, "raw") && (modes || o.stacks))
-		die(EXIT_USAGE, "-o raw is the dump as it came: it goes alone");
+	if (modes || o.stacks)
+		ask_not_raw();
 }
 
 static int threads_run(int argc, char **argv)

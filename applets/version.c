@@ -68,10 +68,11 @@ static const struct call *usual(const struct call *calls, int n)
 	return best;
 }
 
+/* same NULL: not known yet what the others run. */
 static void print(struct report *r, struct call *c, const struct call *same)
 {
 	struct version v = { NULL, NULL };
-	bool agrees = !c->exit && !strcmp(c->answer.p, same->answer.p);
+	bool agrees = same && !c->exit && !strcmp(c->answer.p, same->answer.p);
 
 	report_call(r, c);
 	if (!c->exit)
@@ -86,12 +87,23 @@ static void print(struct report *r, struct call *c, const struct call *same)
 	} else if (!c->exit) {
 		js_str(&r->json, "version", v.text);
 		js_str(&r->json, "commit", v.commit);
-		js_bool(&r->json, "agrees", agrees);
+		if (same)
+			js_bool(&r->json, "agrees", agrees);
+		else
+			js_null(&r->json, "agrees");
 	}
-	if (!c->exit && !agrees && o.check)
-		r->exit = worse(r->exit, EXIT_NO);
 	report_done(r);
 	free(v.text);
+}
+
+static struct report report;
+
+static void each(struct call *c)
+{
+	if (!c->exit)
+		check(c);
+	if (report.form == OUT_JSONL)
+		print(&report, c, NULL);
 }
 
 static int version_run(int argc, char **argv)
@@ -100,28 +112,29 @@ static int version_run(int argc, char **argv)
 	struct call proto = { .ways = ways, .flags = CALL_JSON };
 	const struct call *same;
 	struct call *calls;
-	struct report r;
 	int i;
 
 	(void)argc;
 	(void)argv;
-	report_begin(&r, heads);
-	calls = ask_all(&ns, &proto, NULL);
-	for (i = 0; i < ns.n; i++)
-		if (!calls[i].exit)
-			check(&calls[i]);
+	report_begin(&report, heads);
+	calls = ask_all(&ns, &proto, each);
 	same = usual(calls, ns.n);
-	for (i = 0; i < ns.n; i++)
-		print(&r, &calls[i], same);
+	for (i = 0; i < ns.n; i++) {
+		if (report.form != OUT_JSONL)
+			print(&report, &calls[i], same);
+		if (o.check && !calls[i].exit && strcmp(calls[i].answer.p, same->answer.p))
+			report.exit = worse(report.exit, EXIT_NO);
+	}
 	ask_end(calls, ns.n);
-	return report_end(&r);
+	return report_end(&report);
 }
 
 const struct applet version_applet = {
 	.name  = "version",
 	.brief = "which LMCache the nodes run, and whether they agree",
 	.about = "Asks the nodes for their version and commit. AGREES says whether "
-		 "a node runs what most of them do.",
+		 "a node runs what most of them do; with -o jsonl it is null, since lines "
+		 "do not wait for each other.",
 	.args  = "",
 	.examples =
 		"lmc version\n"

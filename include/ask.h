@@ -27,7 +27,15 @@ void ask_end(struct call *calls, int n);
  * how far it is when it takes more than a second. */
 void ask_wait(int total);
 
-void ask_sleep(int64_t ms);	/* to the end, signals or not */
+/* Until clock_ms() is `until`: runs what is under way and tells a watching
+ * person how long it is to `end`, the last `until` of several. False: a signal
+ * of ask_signals() ended it. */
+bool ask_until(int64_t until, int64_t end);
+/* From here on SIGINT, SIGTERM, SIGHUP and SIGQUIT are only noted, for who has
+ * something to set back; what nohup has them ignore stays ignored. */
+void ask_signals(void);
+int  ask_signal(void);		/* the one that came, or 0 */
+void ask_sleep(int64_t ms);	/* without a word, to the end, signals or not */
 
 /* --- printing ---------------------------------------------------------------- */
 
@@ -62,6 +70,9 @@ struct ask {
 };
 
 int ask(const struct ask *a);
+
+/* Dies if -o raw is wanted of what is made of several answers. */
+void ask_not_raw(void);
 
 /* Before something is destroyed: --yes, or a person at a terminal who types
  * it. Dies otherwise. */

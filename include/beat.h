@@ -26,7 +26,7 @@ enum {
 	BEAT_BODY   = 16 << 10,		/* of a request's body */
 	BEAT_ID     = 255,		/* of the name a registry gives us */
 	BEAT_VERSION = 128,		/* of a version that is passed on */
-	BEAT_WHY    = 240
+	BEAT_WHY    = 256
 };
 
 /* What is announced; the user's, and it may change between two beats. */
@@ -81,7 +81,7 @@ struct beat {
 
 struct beat_kind {
 	const char *name;		/* for messages: "registry", "coordinator", "etcd" */
-	const char *scheme;		/* "http://", "etcd://"; NULL: only by name */
+	const char *scheme;		/* how its URLs begin; NULL: only by name */
 	int64_t     interval, ttl;	/* its protocol's own; 0: none */
 	/* Reads b->spec, asks nobody: 0, or -1 with b->why. */
 	int  (*open)(struct beat *b);
@@ -91,10 +91,12 @@ struct beat_kind {
 	/* Takes the entry away; ends in beat_done(). NULL: it cannot be. Called
 	 * only when b->listed. */
 	void (*end)(struct beat *b);
+	void (*close)(struct beat *b);	/* what free(b->state) leaves; or NULL */
 };
 
 extern const struct beat_kind beat_registry;	/* http(s)://, as lmcache_frontend */
 extern const struct beat_kind beat_coordinator;	/* of LMCache's MP servers */
+extern const struct beat_kind beat_etcd;	/* etcd://, etcds://: see etcd.h */
 
 /* kind NULL: by the scheme of spec. 0, or -1 with b->why: the user's error,
  * which a pace that contradicts itself is too (beat_contradicts()). The

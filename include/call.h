@@ -20,7 +20,7 @@
 
 enum {
 	CALL_ANSWER  = 64 << 20,	/* bytes of one answer */
-	CALL_JSON_MAX = 16 << 20,	/* of one that is read as JSON */
+	CALL_JSON_MAX = 16 << 20,	/* of one that is read as JSON: 20 bytes a value */
 	CALL_PATH    = 64 << 10,	/* bytes of a path with its query */
 	CALL_TOKEN   = 4096,
 	CALL_TIMEOUT = 10000		/* ms */
@@ -95,7 +95,8 @@ struct way {
 enum {
 	CALL_JSON = 1,		/* the answer must be JSON: parsed into .json */
 	CALL_TEXT = 2,		/* do not look for errors in a 200 body */
-	CALL_PLAIN404 = 4	/* a FastAPI 404 is just an answer: no other way is tried */
+	CALL_PLAIN404 = 4,	/* a FastAPI 404 is just an answer: no other way is tried */
+	CALL_WHOLE = 8		/* waiting for its turn counts for the timeout */
 };
 
 struct call {

@@ -28,6 +28,8 @@ const char *cgroup_top(void);	/* our group's path, or NULL */
 const char *cgroup_make(long job, int64_t *memory, long *procs);
 /* SIGKILL for everything in it. */
 void cgroup_kill(long job);
+/* How often the kernel has killed something in it for memory.max. */
+long cgroup_ooms(long job);
 /* The job whose group a line of /proc/PID/cgroup names, or -1. */
 long cgroup_job(const char *text);
 /* Removes our group, as far as it is empty. */

@@ -20,7 +20,7 @@ struct child_spec {
 	int   out, err;		/* become 1 and 2; -1: inherited */
 	int   ready;		/* kept open under its number; -1 */
 	bool  own_stdin;	/* stdin stays; otherwise /dev/null */
-	bool  session;		/* a session of its own, dies with this process */
+	bool  session;		/* a session of its own */
 	bool  keep_fds;		/* other inherited descriptors stay open */
 	int   nice;		/* added; 0 */
 	uid_t uid;		/* (uid_t)-1: unchanged */
@@ -31,7 +31,7 @@ struct child_spec {
 	int   limits_n;
 };
 
-/* The pid, or -1 with errno. What fails after the fork is a line on the
+/* It dies with this process. The pid, or -1 with errno. What fails after the fork is a line on the
  * child's stderr and exit 126 (127: not there). Its group (and without
  * .session too) is its own pid. */
 pid_t child_start(const struct child_spec *c);

@@ -18,8 +18,9 @@
 
 enum {
 	CLIENT_PARALLEL = 64,	/* requests under way, unless told otherwise */
+	CLIENT_SPARE    = 32,	/* descriptors that are not for requests */
 	CLIENT_TYPE     = 96,	/* bytes of a Content-Type kept */
-	CLIENT_WHY      = 240
+	CLIENT_WHY      = 256
 };
 
 enum client_end {
@@ -48,6 +49,8 @@ struct client_req {
 	int       (*write)(struct client_req *r, const char *p, size_t n);
 	size_t      max;		/* ceiling of .answer */
 	int64_t     timeout_ms;		/* for all of it; 0: none */
+	int64_t     due;		/* clock_ms() when it is over, waiting for its
+					 * turn included; 0: timeout_ms alone */
 	/* A stream without an end of its own: over when nothing came for so
 	 * long (whole seconds, from 1000); not counted among the parallel
 	 * ones. 0: not a stream. */
@@ -63,7 +66,7 @@ struct client_req {
 	int         status;		/* HTTP status, also while write() runs; 0: none */
 	char        type[CLIENT_TYPE];	/* Content-Type or "" */
 	char        why[CLIENT_WHY];	/* when end is not CLIENT_ANSWER */
-	struct buf  answer;		/* done() may take it; else freed after it */
+	struct buf  answer;		/* done() takes it over, or frees it */
 	int64_t     us;			/* from start to end */
 
 	void *easy, *lines, *detour;		/* private from here */
@@ -74,7 +77,9 @@ struct client_req {
 
 struct client;
 
-struct client *client_new(int parallel);	/* NULL: out of memory */
+/* parallel is bounded by the descriptors that the system gives, the soft limit
+ * of which is raised. NULL: out of memory. */
+struct client *client_new(int parallel);
 void client_add(struct client *c, struct client_req *r);
 /* Runs what was added: 0 when nothing is left, 1 after ms (-1: no limit) or
  * when a signal came. Every request has done() called exactly once. */

@@ -17,6 +17,7 @@ struct gzip *gzip_new(void);		/* NULL: no memory */
 void gzip_feed(struct gzip *g, const char *p, size_t n, bool last);
 /* Compressed bytes into out: how many, 0 when all that was fed is in. */
 size_t gzip_read(struct gzip *g, char *out, size_t cap);
+void gzip_again(struct gzip *g);	/* a new stream */
 void gzip_free(struct gzip *g);		/* NULL is fine */
 
 #endif

@@ -36,6 +36,7 @@ struct job {
 	bool   listed;			/* seen by the scan under way */
 	int    status;			/* last end, as waitpid gave it; -1: none yet */
 	unsigned long starts, failures;	/* failures in a row */
+	long    ooms;			/* cgroup_ooms() up to its last end */
 	int64_t started_ms, started_wall;
 	int64_t backoff_ms;
 	time_t  due;			/* JOB_SCHEDULED by fields: wall clock */

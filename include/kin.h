@@ -26,6 +26,9 @@ struct kin {
 	uint64_t start;		/* ticks after boot: tells a reused pid */
 };
 
+/* When that process began, in ticks after boot; 0: there is none. */
+uint64_t kin_start(pid_t pid);
+
 /* All descendants of this process, malloc'd, in order of pid; how many, or -1
  * with errno. marks: read .job too. */
 int  kin_list(struct kin **out, bool marks);

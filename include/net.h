@@ -42,7 +42,8 @@ int net_connect(const union net_addr *sa, socklen_t len);
 /* The address by which others may reach this machine, guessed as
  * lmcache_frontend does (protocol.md 8.1): the one that a route to far away
  * takes, that of the host's name (look_up; it may block), that of an
- * interface; all IPv4, and then IPv6. At last 127.0.0.1. ADDR_HOST bytes. */
+ * interface; all IPv4, then the route's IPv6. At last 127.0.0.1. ADDR_HOST
+ * bytes. */
 void net_outward(char *out, bool look_up);
 
 /* Writes "ADDR\n" to the --ready-fd descriptor and closes it; one line per

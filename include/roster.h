@@ -23,6 +23,7 @@
 enum {
 	ROSTER_MAX     = 1000000,	/* entries at most, whatever conf.max says */
 	ROSTER_KEY     = 300,		/* bytes of an address or an id */
+	ROSTER_HOST    = 240,
 	ROSTER_ID      = 128,
 	ROSTER_VERSION = 128,
 	ROSTER_INFO    = 2048,		/* other_info, metadata */
@@ -47,32 +48,34 @@ extern const char *const roster_events[];	/* "joined" "alive" "late" ... */
 
 enum roster_text { TEXT_KEY, TEXT_HOST, TEXT_VERSION, TEXT_INFO, TEXT_URL, TEXTS };
 
+/* What a report says besides texts. Without holes: compared and kept as it is. */
+struct roster_facts {
+	int64_t  pid;
+	unsigned char source[16];	/* who reported; zeroes: a UNIX socket */
+	uint16_t port, mq_port;
+	uint8_t  kind, has_pid, tls, spare;
+};
+
 struct roster_entry {
+	struct roster_facts f;
 	struct roster_entry *link;		/* in its hash chain */
 	struct roster_entry *prev, *next;	/* in its queue */
 	char    *text;			/* TEXTS strings, a NUL after each */
 	uint16_t at[TEXTS], n[TEXTS];
 	uint32_t id;			/* in records */
-	uint8_t  kind, queue, flaps;
-	bool     drained, has_pid, tls, excused;
-	uint16_t port, mq_port;
-	int64_t  pid;
+	uint8_t  queue, flaps;
+	bool     drained, excused;
 	int64_t  first;			/* wall: known since */
 	int64_t  since;			/* wall: this process of it was first heard */
 	int64_t  last;			/* wall: last report */
 	int64_t  seen;			/* now: last report */
 	int64_t  flapped, held;		/* now: last return, held until; 0: not */
-	unsigned char source[16];	/* who reported; zeroes: a UNIX socket */
 };
 
 /* A report as it was read. Texts are UTF-8 within their ceilings. */
 struct roster_report {
-	enum roster_kind kind;
+	struct roster_facts f;
 	struct span text[TEXTS];
-	bool     tls, has_pid;
-	uint16_t port, mq_port;
-	int64_t  pid;
-	unsigned char source[16];
 };
 
 struct roster_conf {

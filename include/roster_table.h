@@ -28,7 +28,5 @@ void roster_enqueue(struct roster *r, struct roster_entry *e, enum roster_state 
 /* Parts of an entry, taken from a report. 0, or -1: out of memory. */
 int  roster_texts(struct roster_entry *e, const struct span text[TEXTS]);
 int  roster_source(struct roster *r, struct roster_entry *e, const unsigned char *source);
-void roster_facts(struct roster_entry *e, const struct roster_report *b);
-bool roster_same_facts(const struct roster_entry *e, const struct roster_report *b);
 
 #endif

@@ -106,6 +106,7 @@ int  supply_read(struct supply *s, const char *p, size_t n, bool sockets,
 		 const char **why);
 
 /* supply.c knows them all by name. */
-extern const struct supply_kind supply_http, supply_dns, supply_file, supply_k8s;
+extern const struct supply_kind supply_http, supply_dns, supply_file, supply_etcd,
+	supply_k8s;
 
 #endif

@@ -162,6 +162,27 @@ value_is() {
 	echo "$output" | grep -q "is unhealthy after the change"
 }
 
+@test "--canary sets back what it changed when it is interrupted" {
+	house
+	"$LMC" config set min_retrieve_tokens=5 -n worker0 -n worker1 --canary 1 --verify 1h 2>err &
+	wait_until 10 value_is min_retrieve_tokens worker0 5
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	[ "$status" = 143 ]
+	grep -q "interrupted: what was changed is set back" err
+	value_is min_retrieve_tokens worker0 0
+	value_is min_retrieve_tokens worker1 0
+}
+
+@test "what cannot be shown raw is refused" {
+	house
+	fails_with 2 "$LMC" config diff -n worker0 -n worker1 -o raw
+	fails_with 2 "$LMC" config set min_retrieve_tokens=5 -n worker0 -o raw
+	value_is min_retrieve_tokens worker0 0
+	"$LMC" config get chunk_size -n worker0 -o raw | grep -q '"chunk_size": 256'
+}
+
 @test "through a frontend it is the same" {
 	house
 	start proxy --nodes "$LMC_NODES"

@@ -234,3 +234,49 @@ beat() {
 	wait_until 5 eval 'get /livez -o /dev/null -w "%{http_code}" | grep -q 429'
 	exec 6>&-
 }
+
+@test "lmc heartbeat reports to it by both protocols, with its token, and leaves" {
+	local where
+
+	printf 'a-token-of-24-characters' >token
+	chmod 600 token
+	registry --token-file token
+	where=$url
+	run "$LMC" heartbeat --once -q --url "$where/heartbeat" --api-address http://10.0.0.1:8000
+	[ "$status" = 4 ]
+	"$LMC" heartbeat --once -q --registry-token token --version-text 9.9 \
+		--url "$where/heartbeat" --api-address http://10.0.0.1:8000
+	run get /lmcache_infos
+	has '"apiAddress":"http://10.0.0.1:8000"'
+	has '"version":"9.9"'
+	has 'nodes_count'
+	launch "$LMC" heartbeat --registry-token token --version-text 9.9 --ready-fd 9 \
+		--coordinator-url "$where" --api-address http://10.0.0.2:8080 --interval 1s
+	url=$where port=
+	wait_until 10 eval 'get /instances | grep -q "\"ip\":\"10.0.0.2\",\"http_port\":8080"'
+	stop
+	run get /instances
+	is '{"instances":[]}'
+}
+
+@test "a frontend that is killed is late, gone after its TTL, and comes back" {
+	local where front
+
+	front() {
+		start proxy --nodes '[]' --port "$1" --heartbeat-url "$where/heartbeat" \
+			--heartbeat-interval 1 --report-host 127.0.0.1
+		url=$where
+	}
+	registry --ttl 4s --late 2s
+	where=$url
+	front 0
+	front=$port
+	wait_until 10 eval 'get /api/entries | grep -q "\"entry\":\"http://127.0.0.1:$front\".*\"state\":\"alive\""'
+	kill -KILL "$pid"
+	wait_until 10 eval 'get /api/entries | grep -q "\"state\":\"late\""'
+	wait_until 10 eval 'get /api/entries | grep -q "\"state\":\"gone\""'
+	run get /lmcache_infos
+	has '"processCount":0'
+	front "$front"
+	wait_until 10 eval 'get /lmcache_infos | grep -q "\"processCount\":1"'
+}

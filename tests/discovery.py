@@ -204,6 +204,9 @@ def test_bad_reports():
             check(a.status in (400, 403) and a.json()["detail"], address, a)
         for query in ("pid=1", "", "api_address=%", "api_address=%00", "api_address=http://a%zz"):
             same(lmc.ask("/heartbeat?" + query).status, 400, query)
+        long_host = ".".join(["a" * 60] * 4)
+        a = beat(lmc, "http://%s:80" % long_host, 400)
+        same(a.json()["detail"], "host: over 240 bytes")
         beat(lmc, A, 400, version="x" * 129)
         beat(lmc, A, 400, info=long)
         same(lmc.ask("/heartbeat?api_address=http://127.0.0.1:1&version=%ff").status, 400)
@@ -362,6 +365,13 @@ def test_flaps():
         check(time.monotonic() - since >= 0.95, "too early")
         same(listed(lmc), [A])
         check("held" in [e["event"] for e in lmc.ask("/api/events").json()["events"]])
+    with registry("--ttl", "200ms", "--late", "100ms", "--hold", "30s") as lmc:
+        for pid in range(1, 4):                 # gone and another process is one return
+            beat(lmc, A, pid=pid)
+            same(state(lmc, A), "alive")
+            until(lambda: state(lmc, A) == "gone", "it is gone")
+        beat(lmc, A, pid=4)
+        same(state(lmc, A), "held")
     with registry("--hold", "1s") as lmc:       # a process that crashes and starts again
         for pid in range(1, 5):
             beat(lmc, A, pid=pid)
@@ -562,6 +572,7 @@ def test_full_disk():
         lmc.process.wait()
     with registry("--journal", "j", "--per-source", "0") as lmc:
         there = entries(lmc)
+        check("cut off" not in lmc.said() and "damaged" not in lmc.said(), lmc.said())
         for port in kept:
             check("http://127.0.0.1:%d" % port in there, port)
 
@@ -570,7 +581,9 @@ class Beats:
     """Heartbeats as fast as they are answered, many under way at once. An
     address is reported on one connection only: order holds on each alone."""
 
-    CONNECTIONS, DEEP = 16, 20
+    CONNECTIONS, DEEP = 64, 8
+    REQUEST = ("GET /heartbeat?pid=1&api_address=%s&version=%s&other_info=%%7B%%7D HTTP/1.1\r\n"
+               "Host: localhost\r\n\r\n")
 
     def __init__(self, lmc, make):
         self.make, self.acked, self.answered = make, {}, 0
@@ -582,9 +595,7 @@ class Beats:
         try:
             for i, s in enumerate(self.socks):
                 batch = [self.make(i) for _ in range(self.DEEP)]
-                s.sendall(b"".join(
-                    b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % beat_path(a, v).encode()
-                    for a, v in batch))
+                s.sendall("".join(self.REQUEST % b for b in batch).encode())
                 batches.append((s, batch))
         except OSError:
             pass
@@ -618,10 +629,12 @@ class Fleet:
 
     def make(self, connection):
         self.version += 1
-        i = self.random.randrange(self.n // 16) if self.n >= 32 and self.version % 2 else None
-        if i is None:
-            i, self.n = self.n // 16, self.n + 1
-        return self.address(i * 16 + connection), "%09d" % self.version
+        many = self.n // Beats.CONNECTIONS
+        if many > 2 and self.random.random() < 0.5:
+            many = self.random.randrange(many)
+        else:
+            self.n += 1
+        return self.address(many * Beats.CONNECTIONS + connection), "%09d" % self.version
 
 
 BIG = ("--journal", "j", "--entries", "1000000", "--per-source", "0", "--ttl", "1h",

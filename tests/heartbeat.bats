@@ -97,6 +97,15 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	stop
 }
 
+@test "an answer that takes long makes no beat late" {
+	registry
+	echo slow >mode
+	beat --url "$reg/h" --interval 1500ms --nodes '[]'
+	wait_until 20 told 'len(r) >= 4'
+	told '(r[3]["t"] - r[0]["t"]) / 3 < 2'
+	stop
+}
+
 @test "a registry that hangs or refuses holds up no other" {
 	local good=$PWD/good
 
@@ -264,7 +273,7 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	is "http://198.51.100.4:8000"
 	run guess "$pair; ip addr add 192.0.2.9/24 dev v0"
 	is "http://192.0.2.9:8000"
-	run guess "$pair; ip addr add 2001:db8:1::9/64 dev v0 nodad"
+	run guess "$pair; ip addr add 2001:db8:1::9/64 dev v0 nodad; ip route add default via 2001:db8:1::1"
 	is "http://[2001:db8:1::9]:8000"
 	run guess true
 	is "http://127.0.0.1:8000"
@@ -323,6 +332,22 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	done
 }
 
+@test "lmc discovery takes both, lists them, and lets the instance go" {
+	"$LMC" --list | grep -qx discovery || skip "this lmc has no discovery"
+	(umask 077; echo 0123456789abcdef0123 >token)
+	start discovery --listen 127.0.0.1:0 --token-file token --ttl 10s
+	reg=$url
+	fails_with 4 "$LMC" heartbeat --once --url "$reg/heartbeat" --nodes '[]'
+	beat --url "$reg/heartbeat" --coordinator-url "$reg" --registry-token token --ttl 10s \
+		--api-address http://10.1.2.4:8000 --version-text 0.3.9 --nodes '[]'
+	listed() { curl -s "$reg/lmcache_infos" | grep -qF '"apiAddress":"http://10.1.2.4:8000"'; }
+	one() { curl -s "$reg/instances" | grep -qF '"instance_id":"frontend-10.1.2.4-8000","ip":"10.1.2.4","http_port":8000'; }
+	wait_until 10 listed
+	wait_until 10 one
+	stop
+	no one
+}
+
 @test "SIGTERM ends it at once: waiting, in its first delay, or with a hung registry" {
 	local s
 
@@ -351,6 +376,20 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	beat --url "$reg/h" --nodes '[]' --interval 1h
 	wait_until 10 grep -q ' info told ' "$log"
 	wait_until 10 quiet
+	stop
+}
+
+@test "answers are not kept: memory stays as it is" {
+	rss() { awk '/VmRSS/ { print $2 }' "/proc/$pid/status"; }
+
+	case $LMC in */check/*) skip "a sanitizer needs its own memory" ;; esac
+	echo large >mode
+	registry
+	beat --url "$reg/h" --nodes '[]' --interval 100ms
+	wait_until 10 told 'len(r) >= 10'
+	before=$(rss)
+	wait_until 20 told 'len(r) >= 60'
+	[ $(($(rss) - before)) -lt 500 ]
 	stop
 }
 

@@ -73,6 +73,17 @@ level_is() {
 	[ -z "$(ls state/lmc)" ]
 }
 
+@test "under nohup it stays until its time is over" {
+	house
+	nohup "$LMC" loglevel lmcache DEBUG -n worker0 --for 1h &
+	wait_until 10 level_is lmcache worker0 DEBUG
+	# SIGHUP, the first bit, is ignored, and what is ignored never arrives
+	[ $((16#$(awk '/^SigIgn/ { print $2 }' "/proc/$!/status") & 1)) = 1 ]
+	kill -TERM $!
+	wait $! || :
+	level_is lmcache worker0 NOTSET
+}
+
 @test "--restore finishes the job of one that was killed, not of one that runs" {
 	house
 	export XDG_STATE_HOME=$PWD/state
@@ -89,13 +100,47 @@ level_is() {
 	[ -z "$(ls state/lmc)" ]
 }
 
+@test "--restore tells what it set back and who is still at work" {
+	local journal
+
+	house
+	export XDG_STATE_HOME=$PWD/state
+	fails_with 0 "$LMC" loglevel --restore
+	is ""
+	"$LMC" loglevel lmcache DEBUG -n worker0 --for 1h &
+	wait_until 10 level_is lmcache worker0 DEBUG
+	fails_with 0 "$LMC" loglevel --restore
+	has "process $! still runs"
+	kill -KILL $!
+	wait $! || :
+	journal=$(echo state/lmc/*)
+	cp "$journal" kept
+	fails_with 0 "$LMC" loglevel --restore --no-headers
+	has "demo_worker0  lmcache  NOTSET"
+	# the number of a dead one that another process has now
+	"$LMC" loglevel lmcache DEBUG -n worker0
+	sed "s/\"pid\":[0-9]*/\"pid\":$$/" kept >"$journal"
+	shape loglevel --restore || :
+	level_is lmcache worker0 NOTSET
+	[ -z "$(ls state/lmc)" ]
+}
+
+@test "a journal that is damaged is told, not guessed at" {
+	export XDG_STATE_HOME=$PWD/state
+	mkdir -p state/lmc
+	printf '{"pid":' >state/lmc/loglevel-7.json
+	fails_with 111 "$LMC" loglevel --restore
+	has "unable to read"
+	has "loglevel-7.json"
+}
+
 @test "a node that is away keeps the journal until it is back" {
 	start demo --node "unix:$PWD/x.sock"
 	export XDG_STATE_HOME=$PWD/state
 	"$LMC" loglevel lmcache DEBUG -n "$PWD/x.sock" --for 1h &
 	wait_until 10 level_is lmcache "$PWD/x.sock" DEBUG
 	stop "$pid"
-	kill -INT $! 2>/dev/null || kill -TERM $!
+	kill -TERM $!
 	wait $! || :
 	[ -n "$(ls state/lmc)" ]
 	fails_with 3 "$LMC" loglevel --restore

@@ -44,6 +44,25 @@ demo_mp0'
 	has "$addr  $addr"
 	has "0.3.10-simulated"
 	shape nodes --scan
+	start demo --node '[::1]:0'
+	fails_with 0 "$LMC" nodes --scan -o name
+	has "$addr"
+	start demo --node 127.1.2.3:0
+	fails_with 0 "$LMC" nodes --scan -o name
+	has "$addr"
+	start demo --node 0.0.0.0:0
+	fails_with 0 "$LMC" nodes --scan -o name
+	has "127.0.0.1:$port"
+	[ "$(grep -c ":$port\$" <<<"$output")" = 1 ]
+	start demo --node "unix:$PWD/socket_6999" --node "unix:$PWD/w.sock" --node "unix:$PWD/else"
+	fails_with 0 "$LMC" nodes --scan -o name
+	has "$PWD/socket_6999"
+	has "$PWD/w.sock"
+	lacks "$PWD/else"
+	start_peer
+	fails_with 0 "$LMC" nodes --scan -o name
+	lacks "$addr"
+	fails_with 0 "$LMC" version -n "$PWD/socket_6999" -o raw
 }
 
 @test "--check: 0 a good list, 1 JSON of another shape, 2 no JSON, with the place" {

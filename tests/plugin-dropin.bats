@@ -123,15 +123,37 @@ conf='{"runtime_plugin_locations": ["/"], "extra_config": {
 
 @test "the frontend drop-in runs lmc proxy and ends with its launcher" {
 	"$LMC" --list | grep -qx proxy || skip "this lmc has no proxy"
+	launch python3 "$HERE/registry.py" --ready-fd 9
 	mkdir plugins
 	cp "$HERE/../docs/plugins/scheduler_lmc_frontend_plugin.sh" plugins/
 	port=$(free_port)
 	use=$LMC
 	launch_plugins --role scheduler --worker-id -1 plugins --config \
-		"{\"extra_config\": {\"plugin.frontend.port\": $port, \"plugin.frontend.host\": \"127.0.0.1\"}}"
+		"{\"extra_config\": {\"plugin.frontend.port\": $port, \"plugin.frontend.host\": \"127.0.0.1\",
+		\"plugin.frontend.heartbeat-url\": \"$url/h\", \"plugin.frontend.heartbeat-interval\": 30,
+		\"plugin.frontend.report-host\": \"192.0.2.6\"}}"
 	wait_until 20 curl -sf -o health "http://127.0.0.1:$port/health"
+	wait_until 20 grep -qF "api_address=http%3A%2F%2F192.0.2.6%3A$port&" told
 	kill -KILL "$pid"
 	wait_until 10 nobody_left
+}
+
+@test "the log drop-in ships what is written and ends with its launcher" {
+	mkdir plugins
+	cp "$HERE/../docs/plugins/all_log_collection_plugin.sh" plugins/
+	launch python3 "$HERE/receiver.py" tcp 0 got
+	use=$LMC
+	launch_plugins plugins --config "{\"extra_config\": {
+		\"plugin.logs.files\": \"$PWD/a.log $PWD/b.log\",
+		\"plugin.logs.to\": \"tcp://127.0.0.1:$port\", \"plugin.logs.state\": \"$PWD/state\"}}"
+	wait_until 10 test -e state/spool.1
+	echo 'line 1' >a.log
+	wait_until 10 grep -qx 'line 1' got
+	echo 'line 2' >b.log
+	wait_until 10 grep -qx 'line 2' got
+	kill -KILL "$pid"
+	wait_until 10 nobody_left
+	[ "$(wc -l <got)" = 2 ]
 }
 
 @test "--get reads one key, and has status 1 without it" {

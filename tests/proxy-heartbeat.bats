@@ -83,6 +83,17 @@ body() {
 	one_helper
 }
 
+@test "a registry's token goes with it, and one that cannot be read is refused" {
+	registry
+	echo s3cret >token
+	start proxy --nodes '[]' --heartbeat-url "$reg/a" --registry-token token
+	wait_until 10 told r
+	told 'r[0]["headers"]["Authorization"] == "Bearer s3cret"'
+	no grep -q s3cret "/proc/$(helpers)/cmdline"
+	fails_with 2 "$LMC" proxy --nodes '[]' --heartbeat-url "$reg/a" --registry-token none
+	has "--registry-token: unable to read the token none: No such file"
+}
+
 @test "the API answers as lmcache_frontend does: never started, started, again, stopped" {
 	shape() {
 		sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{15}/T/g; s/"local_ip":"[0-9.]+"/IP/'
@@ -127,10 +138,10 @@ body() {
 	no_good '{"heartbeat_url":7}' '{"detail":"heartbeat_url is required"}'
 	no_good '{"heartbeat_url":"file:///etc/passwd"}' "not a registry"
 	no_good '{"heartbeat_url":"http://h/\nHost: x"}' "percent-encoded"
-	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":0}" "interval: not a number of seconds"
-	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":\"30\"}" "interval: not a number of seconds"
-	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":-1}" "initial_delay: not a number"
-	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":1e300}" "initial_delay: not a number"
+	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":0}" "interval are seconds"
+	no_good "{\"heartbeat_url\":\"$reg\",\"interval\":\"30\"}" "interval are seconds"
+	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":-1}" "interval are seconds"
+	no_good "{\"heartbeat_url\":\"$reg\",\"initial_delay\":1e300}" "interval are seconds"
 	no_good '[]' "not a JSON object"
 	run post start -w '%{http_code}'
 	has 411
@@ -209,7 +220,7 @@ print(json.loads(open("told").readlines()[-1])["query"]["pid"][0])')
 	started+=("$new")
 	[ "$new" != "$old" ]
 	one_helper "$new"
-	[ "$(pgrep -fc "heartbeat --url $reg/h")" = 1 ]
+	[ "$(pgrep -fc "lmc heartbeat .*--url=$reg/h")" = 1 ]
 	kill "$new"
 	wait_until 10 gone "$new"
 }

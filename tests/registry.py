@@ -6,7 +6,7 @@
 GET on any path is the discovery service's heartbeat (always 200); /instances
 is the MP coordinator's, with its checks and its forgetting (30 s, --forget).
 What ./mode says decides how: ok, a status, hang, close (no answer), slow (one
-second late). Every request is one line of JSON in --log.
+second late), large (32 kB). Every request is one line of JSON in --log.
 """
 import argparse
 import json
@@ -51,7 +51,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         if mode == "slow":
             time.sleep(1)
-        if mode.isdigit():
+        if mode == "large":
+            self.send(200, {"x": "x" * 32000})
+        elif mode.isdigit():
             self.send(int(mode), {"detail": "told to say no"})
         elif self.path.startswith("/instances"):
             self.send(*self.coordinator(body))

@@ -17,7 +17,7 @@ replay() {
 	replay every
 }
 
-@test "an answer cut off anywhere is 3 and said to be broken" {
+@test "an answer cut off anywhere is 3 and said to be broken, every recording" {
 	replay cut
 }
 

@@ -10,10 +10,12 @@ byte as they were recorded. CHECK is one of
           sent the request that was recorded
   every   every recording through `lmc call`: the body as received, 1 for a
           status of 400 and above
-  cut     every case, its answer cut off at many places: status 3, a message
-  late    every case, its answer late: 5 with a short --timeout
+  cut     every case and every recording, its answer cut off anywhere: status
+          3, a message
+  late    every case and every recording, late: 5 with a short --timeout
   slow    every case, its answer in pieces of a few bytes: as if whole
-  garble  every case, bytes changed: a known status, valid JSON, no hang
+  garble  every case and every recording, bytes changed: a known status, valid
+          JSON, no hang
 
 A line of CASES: FILES | STATUS | ARGUMENTS | TEXT. Several FILES (separated
 by commas) answer one request after another; "~" before STATUS: what is asked
@@ -26,6 +28,7 @@ import json
 import os
 import random
 import re
+import selectors
 import shlex
 import socket
 import subprocess
@@ -132,13 +135,6 @@ def whole(conn, answer, over):
     # No length and nothing chunked: the end of the connection ends it.
     head = answer.partition(b"\r\n\r\n")[0].lower()
     return b"content-length" not in head and b"chunked" not in head
-
-
-def until(n):
-    def how(conn, answer, over):
-        conn.sendall(answer[:n])
-        return True
-    return how
 
 
 def late(secs):
@@ -281,30 +277,138 @@ def check_every(_):
     return n
 
 
-def places(n):
-    """Every byte of the head's beginning and the end, and many between."""
-    if n <= 120:
+def places(n, most=256):
+    """Every byte, or of long answers every byte of the head and the end, and
+    many between."""
+    if n <= most:
         return range(n)
-    return sorted(set(range(0, 20)) | set(range(20, n, max(1, n // 25)))
-                  | set(range(n - 5, n)))
+    return sorted(set(range(0, most // 4)) | set(range(0, n, max(1, n * 2 // most)))
+                  | set(range(n - 16, n)))
 
 
-def bounded(c):
-    return all(re.search(rb"(?i)\r\ncontent-length:", a.partition(b"\r\n\r\n")[0])
-               and not a.startswith((b"HTTP/1.1 204", b"HTTP/1.1 304"))
-               and a.partition(b"\r\n\r\n")[2] for a in c.answers)
+def bounded(a):
+    """One answer of a known length, so that a shorter one is no whole answer."""
+    head, _, body = a.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return (length and body and int(length[1]) == len(body)
+            and a.startswith(b"HTTP/1.1 ") and a[9:12] not in (b"100", b"204", b"304"))
+
+
+def ask_all(args, answers, hows):
+    """One lmc that asks a node for each of the answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, str(i)) for i in range(len(answers))]
+        servers = [Server(p, [a], how) for p, a, how in zip(paths, answers, hows)]
+        nodes = [word for p in paths for word in ("-n", p)]
+        try:
+            p = subprocess.run([LMC, *args, *nodes], capture_output=True, timeout=LIMIT,
+                               stdin=subprocess.DEVNULL, cwd=folder)
+            return p.returncode, p.stdout, p.stderr, []
+        except subprocess.TimeoutExpired:
+            return "hang", b"", b"", []
+        finally:
+            for s in servers:
+                s.close()
+
+
+class Cutter:
+    """Many sockets, each with its beginning of one answer; one thread."""
+
+    def __init__(self, folder, beginnings):
+        self.selector = selectors.DefaultSelector()
+        self.stop, self.stopped = socket.socketpair()
+        self.selector.register(self.stopped, selectors.EVENT_READ, None)
+        self.open = [self.stop, self.stopped]
+        for i, answer in enumerate(beginnings):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(os.path.join(folder, str(i)))
+            listener.listen(4)
+            self.open.append(listener)
+            self.selector.register(listener, selectors.EVENT_READ, (True, answer))
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            for key, _ in self.selector.select():
+                if key.data is None:
+                    return
+                listens, answer = key.data
+                if listens:
+                    conn = key.fileobj.accept()[0]
+                    self.open.append(conn)
+                    self.selector.register(conn, selectors.EVENT_READ, (False, answer))
+                else:
+                    self.reply(key.fileobj, answer)
+
+    def reply(self, conn, answer):
+        self.selector.unregister(conn)
+        if conn.recv(65536):
+            conn.sendall(answer)
+        conn.close()
+
+    def close(self):
+        self.stop.send(b".")
+        self.thread.join()
+        for s in self.open:
+            s.close()
+
+
+def ask_cut(args, answer, ats):
+    """One lmc that asks a node for each place where the answer is cut off."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Cutter(folder, [answer[:at] for at in ats])
+        nodes = [word for i in range(len(ats)) for word in ("-n", os.path.join(folder, str(i)))]
+        try:
+            p = subprocess.run([LMC, *args, *nodes], capture_output=True, timeout=LIMIT,
+                               stdin=subprocess.DEVNULL, cwd=folder)
+            return p.returncode, p.stdout, p.stderr, []
+        except subprocess.TimeoutExpired:
+            return "hang", b"", b"", []
+        finally:
+            server.close()
+
+
+def cut_everywhere(what, args, answer, ats):
+    ats = list(ats)
+    for i in range(0, len(ats), 200):
+        some = ats[i:i + 200]
+        got = ask_cut(args, answer, some)
+        if got[0] != 3 or got[2].count(b"broken answer from") != len(some):
+            fail("%s: cut off at each of %r" % (what, some), got)
+    return len(ats)
 
 
 def check_cut(path):
+    """Every case by its applet, and every recording by lmc call."""
     n = 0
     for c in cases(path):
-        if len(c.files) > 1 or not bounded(c) or c.args[0] == "call":
-            continue
-        for at in places(len(c.answers[0])):
-            got = ask(c.args, c.answers, until(at))
+        args = [a.replace("@@", HERE) for a in c.args]
+        if len(c.files) == 1 and bounded(c.answers[0]):
+            n += cut_everywhere(c.line, args, c.answers[0], places(len(c.answers[0])))
+    for name, row in sorted(ROWS.items()):
+        raw = load(name)
+        if bounded(raw) and row["method"] != "HEAD":
+            n += cut_everywhere(name, ["call", "GET", "/"], raw, places(len(raw), 48))
+    return n + cut_in_turn(path)
+
+
+def cut_in_turn(path):
+    """Of several answers one after another, each one is cut off once."""
+    n = 0
+    for c in cases(path):
+        for i in range(len(c.files) if len(c.files) > 1 else 0):
+            if not bounded(c.answers[i]):
+                continue
+            broken = c.answers[i][:len(c.answers[i]) // 2]
+            answers = c.answers[:i] + [broken] + c.answers[i + 1:]
+
+            def how(conn, answer, over, broken=broken):
+                return whole(conn, answer, over) or answer is broken
+            got = ask(c.args, answers, how)
             n += 1
-            if got[0] != 3 or b"broken answer from" not in got[2]:
-                fail("%s: cut off at %d" % (c.line, at), got)
+            if got[0] not in (1, 3) or not got[2]:
+                fail("%s: answer %d cut off" % (c.line, i), got)
     return n
 
 
@@ -317,35 +421,61 @@ def check_late(path):
         n += 1
         if got[0] != 5 or b"no answer from" not in got[2]:
             fail(c.line + ": late", got)
-    return n
+    every = [load(name) for name in sorted(ROWS)]
+    got = ask_all(["call", "GET", "/", "--parallel", "1000", "--timeout", "300ms"], every,
+                  [late(LIMIT)] * len(every))
+    if got[0] != 5 or got[2].count(b"no answer from") != len(every):
+        fail("every recording, late", got)
+    return n + len(every)
 
 
 def check_slow(path):
     n = 0
     for c in cases(path):
-        if len(c.files) > 1 or len(c.answers[0]) > 30000 or not bounded(c):
+        if len(c.files) > 1 or len(c.answers[0]) > 30000 or not bounded(c.answers[0]):
             continue
         want = ask(c.args, c.answers, whole)
         got = ask(c.args, c.answers, pieces(7))
         n += 1
-        if got[:2] != want[:2]:
+        timed = c.args[0] in ("health", "metrics")  # they tell how long it took
+        if got[0] != want[0] or (got[1] != want[1] and not timed):
             fail(c.line + ": in pieces", got)
+    return n
+
+
+def spoiled(answer):
+    a = bytearray(answer)
+    for _ in range(random.choice((1, 2, 30))):
+        a[random.randrange(len(a))] = random.randrange(256)
+    return bytes(a)
+
+
+def garble_every():
+    every = [load(name) for name in sorted(ROWS)]
+    every = [a for a in every if a and len(a) < 200000]
+    n = 0
+    for _ in range(10):
+        got = ask_all(["call", "GET", "/", "-o", "json", "--timeout", "2s"],
+                      [spoiled(a) for a in every], [whole] * len(every))
+        n += len(every)
+        try:
+            rows = json.loads(got[1], parse_constant=lambda x: 1 / 0)
+            good = got[0] in (1, 3, 4, 5) and len(rows) == len(every)
+        except (ValueError, ZeroDivisionError):
+            good = False
+        if not good:
+            fail("every recording, garbled", got)
     return n
 
 
 def check_garble(path):
     random.seed(5)
-    n = 0
+    n = garble_every()
     for c in cases(path):
         if c.args[0] == "call" or max(map(len, c.answers)) > 200000:
             continue
         for _ in range(12):
-            answers = []
-            for a in c.answers:
-                a = bytearray(a)
-                for _ in range(random.choice((1, 2, 30))):
-                    a[random.randrange(len(a))] = random.randrange(256)
-                answers.append(bytes(a))
+            answers = [spoiled(a) for a in c.answers]
             args = c.args if "-o" in c.args else c.args + ["-o", "json"]
             got = ask(args + ["--timeout", "200ms"], answers, whole)
             n += 1

@@ -82,6 +82,26 @@ load house
 	picks '[t["change"] for t in a[0]["threads"]]' "['stuck', 'stuck']"
 }
 
+@test "a node that hangs takes no samples from the others, and is told once" {
+	house
+	start demo --node "unix:$PWD/h.sock" --fault hang
+	fails_with 5 "$LMC" threads --sample 1s --hz 10 --folded -n worker0 -n "$PWD/h.sock" --timeout 300ms
+	[ "$(grep -c 'no answer from' <<<"$output")" = 1 ]
+	grep -Eq '^demo_worker0;MainThread;.* ([89]|10|11)$' <<<"$output"
+	fails_with 3 "$LMC" threads --sample 200ms --hz 10 -n "$PWD/none" -o json
+	has '"error":"unable to reach'
+}
+
+@test "--diff compares each node's own two dumps, however slow another is" {
+	house
+	start demo --node "unix:$PWD/h.sock" --fault hang
+	fails_with 3 "$LMC" threads --diff 100ms -n "$PWD/h.sock" -n worker0 -n "$PWD/none" --timeout 400ms -q
+	fails_with 5 "$LMC" threads --diff 100ms -n "$PWD/h.sock" -n worker0 --timeout 400ms
+	has "no answer from"
+	grep -Eq 'demo_worker0 +MainThread +stuck for 0.1 s in ' <<<"$output"
+	shape threads --diff 50ms -n worker0 -n "$PWD/none"
+}
+
 @test "--periodic shows health as LMCache judges it" {
 	house
 	fails_with 0 "$LMC" threads --periodic -n worker0

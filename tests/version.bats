@@ -78,6 +78,76 @@ load house
 	grep -q h.sock o.jsonl
 }
 
+@test "no applet holds a line back for a slow node with -o jsonl" {
+	local args names pids=() i=0
+
+	house
+	start demo --node "unix:$PWD/h.sock" --fault slow --fault-delay 2s
+	printf '{"chunk_size":256}' >conf.json
+	while IFS= read -r names; do
+		read -ra args <<<"$names"
+		i=$((i + 1))
+		"$LMC" "${args[@]}" -n "$PWD/h.sock" -n worker0 -o jsonl >o$i.jsonl 2>&1 &
+		pids+=($!)
+	done <<-'E'
+	version
+	health
+	health --deep
+	info
+	threads
+	threads --diff 100ms
+	loglevel
+	config
+	config diff conf.json
+	exec-script -e 1
+	meta
+	env
+	backends
+	E
+	for ((; i; i--)); do
+		wait_until 10 grep -q worker0 o$i.jsonl
+		no grep -q h.sock o$i.jsonl
+	done
+	for i in "${!pids[@]}"; do
+		wait "${pids[i]}"
+		grep -q h.sock o$((i + 1)).jsonl
+	done
+}
+
+@test "of several failures 4 is told before 2, 3, 5 and 1" {
+	local no="$PWD/no.sock" hang="$PWD/hang.sock" gone="$PWD/gone.sock"
+
+	house
+	start demo --node "unix:$no" --fault 500
+	start demo --node "unix:$hang" --fault hang
+	launch python3 "$HERE/frontend.py" --token t
+	fails_with 1 "$LMC" version -n worker0 -n "$no"
+	fails_with 5 "$LMC" version -n "$no" -n "$hang" --timeout 300ms
+	fails_with 3 "$LMC" version -n "$gone" -n "$no" -n "$hang" --timeout 300ms
+	fails_with 2 "$LMC" config set min_retrieve_tokens=x -n worker0 -n "$gone" -n "$hang" --timeout 300ms
+	fails_with 4 "$LMC" version -n "$hang" -n "$addr" -n "$gone" -n "$no" --timeout 300ms
+	has "(HTTP 401)"
+}
+
+@test "--parallel is how many are asked at the same time" {
+	local one all i words=()
+
+	house
+	start demo --node "unix:$PWD/a.sock" --node "unix:$PWD/b.sock" --node "unix:$PWD/c.sock" \
+		--fault slow --fault-delay 500ms
+	one=$EPOCHREALTIME
+	"$LMC" version -n "$PWD/a.sock" -n "$PWD/b.sock" -n "$PWD/c.sock" >/dev/null
+	all=$EPOCHREALTIME
+	"$LMC" version -n "$PWD/a.sock" -n "$PWD/b.sock" -n "$PWD/c.sock" --parallel 1 >/dev/null
+	awk -v a="$one" -v b="$all" -v c="$EPOCHREALTIME" 'BEGIN { exit !(b - a < 1.4 && c - b >= 1.5) }'
+	for i in {1..60}; do words+=(-n "$PWD/w0.sock"); done
+	(
+		ulimit -n 40
+		"$LMC" version --parallel 1000 "${words[@]}" >out
+	)
+	[ "$(wc -l <out)" = 61 ]
+}
+
 @test "every fault of a node is its own status" {
 	local kind
 
@@ -143,25 +213,26 @@ load house
 	(
 		ulimit -v 4096
 		"$LMC" version -n "$PWD/w.sock"
-		"$LMC" loglevel root -n "$PWD/w.sock"
-	)
+		"$LMC" loglevel -n "$PWD/w.sock"
+		"$LMC" metrics -n "$PWD/w.sock"
+	) >/dev/null
 	python3 - "$LMC" "$PWD/w.sock" <<-'E'
 	import subprocess, sys, time
-	def median(*args):
-	    times = []
-	    for _ in range(31):
-	        t = time.perf_counter()
-	        subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-	        times.append(time.perf_counter() - t)
-	    return sorted(times)[15] * 1000
+	def once(args):
+	    t = time.perf_counter()
+	    subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+	    return time.perf_counter() - t
+	def medians(*commands):
+	    rounds = [[once(c) for c in commands] for _ in range(31)]
+	    return [sorted(times)[15] * 1000 for times in zip(*rounds)]
 	curl = ["curl", "-s", "--unix-socket", sys.argv[2]]
 	worst = 0
-	for path, applet in (("/version", ["version"]), ("/loglevel", ["loglevel"])):
-	    ours = median(sys.argv[1], *applet, "-n", sys.argv[2])
-	    theirs = median(*curl, "http://localhost" + path)
+	for applet in ("version", "loglevel", "metrics"):
+	    path = "/" + applet
+	    ours, theirs = medians([sys.argv[1], applet, "-n", sys.argv[2]], [*curl, "http://localhost" + path])
 	    print("%s: lmc %.2f ms, curl %.2f ms" % (path, ours, theirs))
 	    worst = max(worst, ours / theirs)
-	start = median(sys.argv[1], "version", "-n", "/nowhere.sock")
+	start, = medians([sys.argv[1], "version", "-n", "/nowhere.sock"])
 	print("start %.2f ms" % start)
 	sys.exit(worst > 1 or start > 5)
 	E

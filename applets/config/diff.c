@@ -86,15 +86,15 @@ static void compare(struct pair *p, struct buf *key, jv mine, jv ref)
 }
 
 /* Against a file only the file's keys count: it need not have all. */
-static void against(struct pair *p, bool whole)
+static void against(struct pair *p, bool all)
 {
 	struct buf key = BUF(CALL_PATH), name = BUF(CALL_PATH);
 	jv v;
 
 	buf_puts(&key, "");
-	if (whole)
+	if (all)
 		compare(p, &key, 0, 0);
-	for (v = json_first(p->reference, 0); !whole && v >= 0;
+	for (v = json_first(p->reference, 0); !all && v >= 0;
 	     v = json_next(p->reference, 0, v)) {
 		buf_reset(&name);
 		json_str(p->reference, json_key(p->reference, v), &name);
@@ -116,36 +116,50 @@ static const struct json *first_good(const struct call *calls, int n)
 	return NULL;
 }
 
+static struct report report;
+static const struct json *reference;
+static bool whole;
+
+static void print(struct call *c)
+{
+	struct pair p = { &c->json, reference, c, &report, 0 };
+	bool json = report.form != OUT_TABLE;
+
+	report_call(&report, c);
+	if (!c->exit && json)
+		js_open(&report.json, "different", '[');
+	if (!c->exit)
+		against(&p, whole);
+	if (!c->exit && json)
+		js_close(&report.json, ']');
+	if (p.found)
+		report.exit = worse(report.exit, EXIT_NO);
+	report_done(&report);
+}
+
+/* With a file as the reference no line has to wait. */
 int config_diff(const char *file)
 {
 	struct call proto = { .ways = config_get, .flags = CALL_JSON };
 	struct call_nodes ns = ask_nodes(false);
-	const struct json *reference;
 	struct json from_file;
 	struct call *calls;
-	struct report r;
+	bool stream;
 	int i;
 
+	ask_not_raw();
 	if (file)
 		config_file(file, &from_file);
 	if (!file && ns.n < 2)
 		die(EXIT_USAGE, "diff needs two nodes, or a FILE");
-	report_begin(&r, heads);
-	calls = ask_all(&ns, &proto, NULL);
-	reference = file ? &from_file : first_good(calls, ns.n);
-	for (i = 0; i < ns.n; i++) {
-		struct pair p = { &calls[i].json, reference, &calls[i], &r, 0 };
-
-		report_call(&r, &calls[i]);
-		if (!calls[i].exit && r.form != OUT_TABLE)
-			js_open(&r.json, "different", '[');
-		if (!calls[i].exit)
-			against(&p, !file);
-		if (!calls[i].exit && r.form != OUT_TABLE)
-			js_close(&r.json, ']');
-		if (p.found)
-			r.exit = worse(r.exit, EXIT_NO);
-		report_done(&r);
-	}
-	return report_end(&r);
+	report_begin(&report, heads);
+	whole = !file;
+	reference = file ? &from_file : NULL;
+	stream = file && report.form == OUT_JSONL;
+	calls = ask_all(&ns, &proto, stream ? print : NULL);
+	if (!file)
+		reference = first_good(calls, ns.n);
+	for (i = 0; !stream && i < ns.n; i++)
+		print(&calls[i]);
+	return report_end(&report);
 }

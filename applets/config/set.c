@@ -307,6 +307,7 @@ static bool set_and_read(struct changes *all, int from, int to)
 }
 
 /* Every second until the time is over; the last look is at its end. */
+/* Returns whether they did, false also after a signal. */
 static bool stay_healthy(struct changes *all, int from, int to)
 {
 	int64_t until = clock_ms() + config_o.verify, left;
@@ -316,7 +317,8 @@ static bool stay_healthy(struct changes *all, int from, int to)
 
 	for (;;) {
 		left = until - clock_ms();
-		ask_sleep(left < CHECK_MS ? left : CHECK_MS);
+		if (!ask_until(left < CHECK_MS ? until : clock_ms() + CHECK_MS, until))
+			return false;
 		calls = each_of(all, from, to, health);
 		for (i = from; i < to; i++) {
 			const struct call *c = &calls[i - from];
@@ -400,23 +402,27 @@ static int run(void)
 	struct call_nodes ns = ask_nodes(!config_o.dry);
 	struct changes *all = xcalloc((size_t)ns.n, sizeof *all);
 	struct call proto = { .ways = config_get, .flags = CALL_JSON };
-	struct call *calls = ask_all(&ns, &proto, NULL);
+	struct call *calls;
 	struct report r;
 	int i;
 
-	if (!strcmp(call_o.output, "raw"))
-		die(EXIT_USAGE, "-o raw goes not with a change: it is several answers");
+	ask_not_raw();
+	calls = ask_all(&ns, &proto, NULL);
 	for (i = 0; i < ns.n; i++)
 		plan(&all[i], &calls[i]);
+	if (config_o.canary)
+		ask_signals();
 	if (!config_o.dry && (!config_o.canary || is_well(all, 0, ns.n)) &&
 	    !roll_out(all, ns.n) && config_o.canary) {
-		warn("a node failed: what was changed is set back");
+		warn("%s: what was changed is set back",
+		     ask_signal() ? "interrupted" : "a node failed");
 		post(all, 0, ns.n, true);
 	}
 	report_begin(&r, config_heads);
 	for (i = 0; i < ns.n; i++)
 		tell(&r, &all[i]);
-	return report_end(&r);
+	i = report_end(&r);
+	return i ? i : ask_signal() ? 128 + ask_signal() : EXIT_OK;
 }
 
 int config_set(int n, char **v)

@@ -218,7 +218,7 @@ const struct applet discovery_applet = {
 	.examples =
 		"lmc discovery --journal /var/lib/lmc/registry\n"
 		"  for this machine, on 127.0.0.1:5000\n"
-		"lmc discovery --listen 0.0.0.0:5000 --allow 10.0.0.0/8 --journal /data/registry\n"
+		"lmc discovery --listen 0.0.0.0:5000 --allow 10.0.0.0/8 --journal /data/reg\n"
 		"  for a cluster whose addresses are 10.x",
 	.env = "NOTIFY_SOCKET\n  told when the registry serves and ends (systemd)",
 	.opts = opts, .run = discovery_run,

@@ -19,6 +19,7 @@ struct gate gate;
 
 enum need { READ, REPORT, CHANGE };
 enum {
+	REFUSAL_MS = 1000,	/* between two of them in the log */
 	GET = 1 << M_GET, READS = GET | 1 << M_HEAD, POST = 1 << M_POST,
 	PUT = 1 << M_PUT, DELETE = 1 << M_DELETE
 };
@@ -61,10 +62,21 @@ static bool allowed(struct exchange *x, enum need need)
 
 /* ---- reports ---- */
 
+/* Whoever sends rubbish does not fill the log with it. */
+static void log_refusal(const struct exchange *x, const char *why)
+{
+	static int64_t last;
+
+	if (loop_now() - last < REFUSAL_MS)
+		return;
+	last = loop_now();
+	log_event(LOG_WARN, "report refused", "from", exchange_peer(x), "reason", why, NULL);
+}
+
 /* The entry that the report is of, or NULL: refused, and answered. */
 static struct roster_entry *take(struct exchange *x, int bad_status, bool *fresh)
 {
-	const char *why = allow_refuses(&gate.allow, &report.at, report.b.source,
+	const char *why = allow_refuses(&gate.allow, &report.at, report.b.f.source,
 					gate.auth.on || local(x));
 	struct roster_entry *e = NULL;
 	int status = 403;
@@ -81,8 +93,7 @@ static struct roster_entry *take(struct exchange *x, int bad_status, bool *fresh
 	}
 	if (!e) {
 		refuse(x, status, why);
-		log_event(LOG_WARN, "report refused", "from", exchange_peer(x),
-			  "reason", why, NULL);
+		log_refusal(x, why);
 		return NULL;
 	}
 	gate.beats++;
@@ -94,7 +105,7 @@ static void heartbeat(struct exchange *x)
 	struct span q = x->req->query;
 	bool fresh;
 
-	memcpy(report.b.source, exchange_source(x), 16);
+	memcpy(report.b.f.source, exchange_source(x), 16);
 	report_heartbeat(&report, q.p ? q.p : "", q.n);
 	if (take(x, 400, &fresh))
 		keep_answer(x, 200, "{\"status\":\"success\"}\n", NULL);
@@ -128,7 +139,7 @@ static void registration(struct exchange *x, char *body, size_t n)
 	struct roster_entry *e;
 	bool fresh;
 
-	memcpy(report.b.source, exchange_source(x), 16);
+	memcpy(report.b.f.source, exchange_source(x), 16);
 	if (report_instance(&report, body, n) == 0 && !report.b.text[TEXT_KEY].n) {
 		make_id(id);
 		report.b.text[TEXT_KEY] = (struct span){ id, strlen(id) };
@@ -157,7 +168,7 @@ static struct roster_entry *instance(struct exchange *x, char *id, size_t cap)
 static bool own(struct exchange *x, const struct roster_entry *e)
 {
 	return gate.auth.on || local(x) ||
-	       memcmp(e->source, exchange_source(x), 16) == 0 ||
+	       memcmp(e->f.source, exchange_source(x), 16) == 0 ||
 	       refuse(x, 403, "another address registered this instance");
 }
 

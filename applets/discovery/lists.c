@@ -174,7 +174,7 @@ static void put_iso(struct buf *b, int64_t wall)
 
 static void put_field(struct buf *b, const struct roster_entry *e, char field)
 {
-	bool frontend = e->kind == ROSTER_FRONTEND;
+	bool frontend = e->f.kind == ROSTER_FRONTEND;
 	struct buf name = BUF(2 * ROSTER_KEY);
 
 	switch (field) {
@@ -190,19 +190,19 @@ static void put_field(struct buf *b, const struct roster_entry *e, char field)
 	case 'b': put_iso(b, e->since); break;
 	case 'f': put_iso(b, e->first); break;
 	case 'r': buf_printf(b, "%.3f", (double)e->since / 1000); break;
-	case 'P': put_number(b, e->port); break;
-	case 'm': put_number(b, e->mq_port); break;
+	case 'P': put_number(b, e->f.port); break;
+	case 'm': put_number(b, e->f.mq_port); break;
 	case 'H': put_number(b, e->held > loop_now() ? e->held - loop_now() : 0); break;
 	case 'F': put_bool(b, frontend); break;
 	case 'd': put_bool(b, e->drained); break;
-	case 't': put_bool(b, e->tls); break;
-	case 'o': json_puts(b, source_text(e->source)); break;
-	case 'S': buf_puts(b, e->tls ? "\"https\"" : "\"http\""); break;
+	case 't': put_bool(b, e->f.tls); break;
+	case 'o': json_puts(b, source_text(e->f.source)); break;
+	case 'S': buf_puts(b, e->f.tls ? "\"https\"" : "\"http\""); break;
 	case 's': json_puts(b, roster_states[roster_state(e)]); break;
 	case 'K': json_puts(b, frontend ? "frontend" : "instance"); break;
 	case 'p':
-		if (e->has_pid)
-			put_number(b, e->pid);
+		if (e->f.has_pid)
+			put_number(b, e->f.pid);
 		else
 			json_puts(b, NULL);
 		break;
@@ -241,7 +241,7 @@ static void send_each(struct exchange *x, const char *before, const char *form,
 
 	buf_puts(&b, before);
 	for (uint32_t i = 0; list && i < roster.n; i++) {
-		if ((kind >= 0 && list[i]->kind != kind) || (!all && !roster_listed(list[i])))
+		if ((kind >= 0 && list[i]->f.kind != kind) || (!all && !roster_listed(list[i])))
 			continue;
 		buf_puts(&b, comma);
 		put_entry(&b, list[i], form);
@@ -308,7 +308,7 @@ void infos_get(struct exchange *x)
 
 	for (uint32_t i = 0; list && v && i < roster.n; i++) {
 		e = list[i];
-		if (e->kind != ROSTER_FRONTEND || !roster_listed(e) ||
+		if (e->f.kind != ROSTER_FRONTEND || !roster_listed(e) ||
 		    (age >= 0 && wall - e->last > age))
 			continue;
 		if (n)
@@ -351,7 +351,7 @@ static void put_entries(struct buf *b)
 
 	for (uint32_t i = 0; i < roster.slots; i++)
 		if (roster.slot[i])
-			n[roster.slot[i]->kind][roster_state(roster.slot[i])]++;
+			n[roster.slot[i]->f.kind][roster_state(roster.slot[i])]++;
 	put_head(b, "registry_entries gauge Frontends and instances known.");
 	for (int s = 0; s < 2 * ROSTER_STATES; s++)
 		buf_printf(b, "lmc_registry_entries{kind=\"%s\",state=\"%s\"} %lu\n",

@@ -174,16 +174,17 @@ static void look_for_nodes(void)
 /* Where its own API listens; on loopback that is any address of ours. */
 static void look_at_node(void)
 {
-	const struct addr *a = &nodes.node[0].addr;
+	const struct addr *a;
 
 	if (!given->node || !nodes.n)
 		return;
+	a = &nodes.node->addr;
 	if (nodes.n > 1)
 		die(EXIT_USAGE, "--node-address: %d nodes are known: name the one "
 		    "to announce with -n", nodes.n);
 	if (a->kind != ADDR_TCP)
 		die(EXIT_USAGE, "--node-address: %s is on a socket: let a frontend "
-		    "announce it", call_who(&nodes.node[0]));
+		    "announce it", call_who(nodes.node));
 	at_port = a->port;
 	at_host = addr_loopback(a) ? NULL : a->host;
 }

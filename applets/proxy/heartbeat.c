@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "beat.h"
+#include "call.h"
 #include "clock.h"
 #include "die.h"
 #include "helper.h"
@@ -21,17 +22,15 @@
 
 enum {
 	BODY_MAX = 64 << 10, STATUS_MAX = 1024,
-	FIXED = 24,				/* words beside the URLs */
+	WORDS = 16 + BEATS_MAX,			/* of the helper's command line */
 	SECS_MAX = 86400
 };
 
 static const struct heartbeat_conf *conf;
 static const struct listener *listening, *announced;
 static struct helper helper = { .name = "heartbeat" };
-static const char *words[FIXED + 2 * BEATS_MAX];
-static char port[16], pid[24], delay[32], interval[32];
-static char started[CLOCK_TEXT], *own_url;
-static struct buf via = BUF(ADDR_HOST + 32);
+static char *words[WORDS + 1], started[CLOCK_TEXT];
+static struct buf line = BUF((BEATS_MAX + 1) * BEAT_URL);
 static bool ever;
 
 /* NULL, or why not. */
@@ -61,40 +60,41 @@ static const char *reported(void)
 
 static void start(const char *const *urls, int n, int64_t wait_ms, int64_t every_ms)
 {
-	const char **w = words;
+	const char *host = reported();
+	int i = 0;
 
-	*w++ = "lmc";
-	*w++ = "heartbeat";
-	for (int i = 0; i < n; i++) {
-		*w++ = "--url";
-		*w++ = urls[i];
-	}
-	snprintf(port, sizeof port, "%d", announced->addr.port);
-	snprintf(pid, sizeof pid, "%ld", (long)getpid());
-	snprintf(delay, sizeof delay, "%lldms", (long long)wait_ms);
-	snprintf(interval, sizeof interval, "%lldms", (long long)every_ms);
-	buf_reset(&via);
-	addr_print(&listening->addr, &via);
-	for (const char *const *p = (const char *const []){
-		     "--port", port, "--pid", pid, "--initial-delay", delay,
-		     "--interval", interval, "--via", via.p, "--startup-time",
-		     started, "--log", log_json ? "json" : "text",
-		     "--log-level", conf->log_level, NULL }; *p; p++)
-		*w++ = *p;
-	if (reported()) {
-		*w++ = "--report-host";
-		*w++ = reported();
-	}
-	*w = NULL;
-	helper.argv = (char *const *)(uintptr_t)words;
+	buf_reset(&line);
+	buf_printf(&line, "lmc\nheartbeat\n--port=%d\n--pid=%ld\n"
+		   "--initial-delay=%lldms\n--interval=%lldms\n--startup-time=%s\n"
+		   "--log=%s\n--log-level=%s\n--via=", announced->addr.port,
+		   (long)getpid(), (long long)wait_ms, (long long)every_ms, started,
+		   log_json ? "json" : "text", conf->log_level);
+	addr_print(&listening->addr, &line);
+	while (n--)
+		buf_printf(&line, "\n--url=%s", *urls++);
+	if (host)
+		buf_printf(&line, "\n--report-host=%s", host);
+	if (conf->token)
+		buf_printf(&line, "\n--registry-token=%s", conf->token);
+	if (line.bad)
+		return;
+	for (char *p = line.p; p && i < WORDS; i++)
+		words[i] = strsep(&p, "\n");
+	words[i] = NULL;
+	helper.argv = words;
 	ever = true;
 	helper_start(&helper);
 }
 
 void heartbeat_init(const struct heartbeat_conf *c, const struct listener *l, int n)
 {
+	struct call_error e;
 	const char *why;
+	char *token = NULL;
 
+	if (c->token && !(token = call_bearer(c->token, &e)))
+		die(e.exit, "--registry-token: %s", e.what);
+	free(token);
 	conf = c;
 	listening = l;
 	beat_now(started);
@@ -160,10 +160,10 @@ static void start_asked(struct exchange *x, char *url, const struct json *j)
 
 	if (!url || !*url)
 		why = "heartbeat_url is required";
-	else if (seconds(j, "initial_delay", 0, &wait_ms) < 0)
-		why = "initial_delay: not a number of seconds, 0 to 86400";
-	else if (seconds(j, "interval", 0.1, &every_ms) < 0)
-		why = "interval: not a number of seconds, 0.1 to 86400";
+	else if (seconds(j, "initial_delay", 0, &wait_ms) < 0 ||
+		 seconds(j, "interval", 0.1, &every_ms) < 0)
+		why = "initial_delay and interval are seconds, at most 86400; "
+		      "the interval at least 0.1";
 	else
 		why = check(url, every_ms);
 	if (why) {
@@ -172,15 +172,12 @@ static void start_asked(struct exchange *x, char *url, const struct json *j)
 		return;
 	}
 	/* one that runs already stays as it is */
-	if (helper.wanted) {
-		free(url);
-	} else {
-		free(own_url);
-		own_url = url;
-		start((const char *const *)&own_url, 1, wait_ms, every_ms);
-		log_event(LOG_INFO, "Heartbeat service started", "url", own_url,
+	if (!helper.wanted) {
+		start((const char *const *)&url, 1, wait_ms, every_ms);
+		log_event(LOG_INFO, "Heartbeat service started", "url", url,
 			  "peer", exchange_peer(x), NULL);
 	}
+	free(url);
 	api_say(x, "Heartbeat service started");
 }
 

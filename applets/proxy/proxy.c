@@ -110,6 +110,7 @@ static const struct opt opts[] = {
 	     "between two times"),
 	STR(0, "report-host", "HOST", &o.heartbeat.report_host,
 	    "as this name or address; else the one listened on, or guessed"),
+	STR(0, "registry-token", "FILE", &o.heartbeat.token, "with this token"),
 	HEAD("Log"),
 	STR(0, "log-level", "critical|error|warning|warn|info|debug|trace",
 	    &o.log_level, "what to write to stderr"),

@@ -171,7 +171,7 @@ void replace_reloading(bool begins);
 struct heartbeat_conf {
 	struct strs urls;
 	int64_t     delay, interval;	/* ms */
-	const char *report_host;	/* or NULL */
+	const char *report_host, *token;	/* or NULL; token: its file */
 	const char *log_level;		/* the helper's */
 };
 /* Dies when a URL is no good. l: where we listen, the first is asked by the

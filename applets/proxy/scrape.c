@@ -21,6 +21,9 @@ enum {
 	SHARE_MIN    = 1 << 20,	/* a node's part of them, at least */
 	WAITERS_MAX  = 64,	/* scrapes under way */
 	SPARES       = 256,	/* buffers kept for the next scrape */
+	SPARES_BYTES = 8 << 20,	/* of all of them */
+	AT_ONCE      = 64,	/* of many nodes, those asked at a time */
+	SLOW_MS      = 250,	/* one that has not answered by then counts no more */
 	SPARE_BYTES  = 256 << 10,	/* a larger one is not kept */
 	SPARE_MS     = 30000,	/* how long, after the last one */
 	TARGET_MAX   = 8 * NODE_NAME
@@ -46,6 +49,7 @@ void scrape_init(const struct scrape_conf *c)
  * again, and half of a scrape's system calls were for memory. */
 static struct buf spare[SPARES];
 static int spares;
+static size_t spares_bytes;
 static struct timer spare_timer;
 
 static void forget_spares(struct timer *t)
@@ -53,17 +57,20 @@ static void forget_spares(struct timer *t)
 	(void)t;
 	while (spares)
 		buf_free(&spare[--spares]);
+	spares_bytes = 0;
 }
 
 static void give_back(struct buf *b)
 {
 	if (!b->p || b->cap > SPARE_BYTES || spares == SPARES ||
+	    spares_bytes + b->cap > SPARES_BYTES ||
 	    timer_set(&spare_timer, loop_now() + SPARE_MS, forget_spares) < 0) {
 		buf_free(b);
 		return;
 	}
 	buf_reset(b);
 	spare[spares++] = *b;
+	spares_bytes += b->cap;
 }
 
 /* Before its first byte came: a fetch starts in a later turn. */
@@ -74,6 +81,7 @@ static void lend(struct fetch *f)
 	if (!spares || spare[spares - 1].cap > max)
 		return;
 	f->body = spare[--spares];
+	spares_bytes -= f->body.cap;
 	f->body.max = max;
 }
 
@@ -86,13 +94,17 @@ static void fanout_drop(struct fanout *f)
 	for (int i = 0; i < f->n; i++) {
 		if (f->said[i].fetch)
 			fetch_stop(f->said[i].fetch);
-		held -= f->said[i].body.len;
+		held -= f->said[i].body.len + f->said[i].packed_n;
+		origin_drop(f->said[i].origin);
+		free(f->said[i].target);
+		free(f->said[i].packed);
 		free(f->said[i].node);
 		free(f->said[i].frontend);
 		give_back(&f->said[i].body);
 	}
 	if (shared == f)
 		shared = NULL;
+	timer_stop(&f->more);
 	free(f->said);
 	free(f);
 }
@@ -116,7 +128,7 @@ void waiter_free(struct waiter *w)
 		fanout_drop(w->of);
 	}
 	task_cancel(&w->task);
-	expo_free(w->merge);
+	many_free(w);
 	gzip_free(w->gzip);
 	for (unsigned i = 0; i < w->opts.filter.selects; i++)
 		expo_selector_free(w->select[i]);
@@ -141,6 +153,10 @@ static void fanout_over(struct fanout *f)
 
 	if (shared == f)
 		shared = NULL;
+	if (f->many) {
+		many_rest();
+		forget_spares(&spare_timer);	/* a merge will need as much */
+	}
 	f->refs++;
 	while ((w = f->waiters)) {
 		leave(w);
@@ -172,8 +188,13 @@ static void take_over(struct said *s, struct fetch *fetch)
 		s->answered = false;
 	} else if (s->answered) {
 		s->body = fetch->body;
-		held += s->body.len;
 		fetch->body = (struct buf){ 0 };
+		if (s->of->many) {
+			many_keep(s);
+			give_back(&s->body);
+			s->body = (struct buf){ 0 };
+		}
+		held += s->body.len + s->packed_n;
 	} else {
 		log_event(LOG_INFO, "node not scraped", "node", s->node, "reason",
 			  fetch->status ? http_reason(fetch->status) : fetch->why,
@@ -196,6 +217,8 @@ static int arm(struct waiter *w)
 	return timer_set(&w->timer, due(w), too_late);
 }
 
+static void start_more(struct fanout *f);
+
 static void node_said(struct fetch *fetch)
 {
 	struct said *s = fetch->ctx;
@@ -204,56 +227,84 @@ static void node_said(struct fetch *fetch)
 	s->fetch = NULL;
 	s->us = fetch->us;
 	take_over(s, fetch);
-	f->bytes += s->body.len;
-	if (--f->left == 0)
+	f->bytes += s->packed ? s->raw : s->body.len;
+	f->running -= !s->slow;
+	f->left--;
+	start_more(f);
+	if (f->left == 0)
 		fanout_over(f);
 	else if (f->bytes > FREE_BYTES)
 		for (struct waiter *w = f->waiters; w; w = w->next)
 			arm(w);
 }
 
-static int name_node(struct said *s, const struct leaf *l, struct buf *target)
+static int name_node(struct said *s, const struct leaf *l)
 {
 	const char *of = table_nodes()->proxies[l->proxy].self.name;
+	struct buf target = BUF(TARGET_MAX);
 
 	s->node = strdup(l->node->name);
-	if (strcmp(of, LOCAL_PROXY) != 0) {
+	if (strcmp(of, LOCAL_PROXY) != 0)
 		s->frontend = strdup(of);
-		table_path(l, target);
-	}
-	buf_puts(target, "/metrics");
-	if (s->node && (s->frontend || strcmp(of, LOCAL_PROXY) == 0))
+	table_path(l, &target);
+	buf_puts(&target, "/metrics");
+	s->target = target.bad ? NULL : target.p;
+	if (s->node && (s->frontend || strcmp(of, LOCAL_PROXY) == 0)) {
+		s->origin = l->origin ? origin_ref(l->origin) : NULL;
 		return 0;
+	}
 	free(s->node);
 	free(s->frontend);
+	buf_free(&target);
 	*s = (struct said){ 0 };
 	return -1;
 }
 
-static void ask(struct fanout *f, const struct leaf *l, size_t max)
+static void ask(struct fanout *f, struct said *s)
 {
-	struct buf target = BUF(TARGET_MAX);
-	struct said *s = &f->said[f->n];
-
-	if (name_node(s, l, &target) == 0) {
-		s->of = f;
-		f->n++;
-		if (!target.bad && l->origin)
-			s->fetch = fetch_start(l->origin, target.p, accept_line,
-					       f->until - f->began, max,
-					       node_said, s);
-		if (s->fetch)
-			lend(s->fetch);
-		else
-			log_event(LOG_WARN, "node not asked", "node", s->node, NULL);
-		f->left += s->fetch != NULL;
+	s->began = loop_now();
+	if (s->target && s->origin)
+		s->fetch = fetch_start(s->origin, s->target, accept_line,
+				       f->until - s->began, f->max, node_said, s);
+	if (s->fetch) {
+		lend(s->fetch);
+		f->running++;
+		return;
 	}
-	buf_free(&target);
+	log_event(LOG_WARN, "node not asked", "node", s->node, NULL);
+	f->left--;
+}
+
+/* One that hangs must not keep the others from being asked. */
+static void look_for_slow(struct timer *t)
+{
+	struct fanout *f = (struct fanout *)((char *)t - offsetof(struct fanout, more));
+
+	for (int i = 0; i < f->next; i++) {
+		struct said *s = &f->said[i];
+
+		if (s->fetch && !s->slow && loop_now() - s->began >= SLOW_MS) {
+			s->slow = true;
+			f->running--;
+		}
+	}
+	start_more(f);
+	if (f->left == 0)
+		fanout_over(f);
+}
+
+/* Many are asked some at a time: what all say at once would have to be held. */
+static void start_more(struct fanout *f)
+{
+	while (f->next < f->n && (!f->many || f->running < AT_ONCE))
+		ask(f, &f->said[f->next++]);
+	if (f->next < f->n)
+		timer_set(&f->more, loop_now() + SLOW_MS, look_for_slow);
 }
 
 static struct fanout *fanout_new(const struct waiter *w, int64_t deadline)
 {
-	size_t all = (size_t)table_leaves(), max = HELD_MAX / (all + 1);
+	size_t all = (size_t)table_leaves();
 	struct fanout *f = calloc(1, sizeof *f);
 	const struct leaf *l;
 
@@ -263,16 +314,23 @@ static struct fanout *fanout_new(const struct waiter *w, int64_t deadline)
 		free(f);
 		return NULL;
 	}
-	if (max > NODE_BYTES)
-		max = NODE_BYTES;
-	if (max < SHARE_MIN)
-		max = SHARE_MIN;
+	f->max = HELD_MAX / (all + 1);
+	if (f->max > NODE_BYTES)
+		f->max = NODE_BYTES;
+	if (f->max < SHARE_MIN)
+		f->max = SHARE_MIN;
 	f->whole = w->nodes == 0;
 	f->began = loop_now();
 	f->until = f->began + deadline;
-	for (int i = 0; (l = table_any(i)); i++)
-		if (!l->is_proxy && query_wants(w, l->node->name))
-			ask(f, l, max);
+	for (int i = 0; (l = table_any(i)); i++) {
+		if (l->is_proxy || !query_wants(w, l->node->name) ||
+		    name_node(&f->said[f->n], l) < 0)
+			continue;
+		f->said[f->n++].of = f;
+	}
+	f->left = f->n;
+	f->many = f->n > MANY;
+	start_more(f);
 	return f;
 }
 

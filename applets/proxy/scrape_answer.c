@@ -92,6 +92,9 @@ static void make_own(struct waiter *w)
 		 "Samples of the node that were there already, where there are any.",
 		 twice);
 	expo_stats(w->merge, &st);
+	st.duplicates += w->sum.duplicates;
+	st.type_conflicts += w->sum.type_conflicts;
+	st.help_conflicts += w->sum.help_conflicts;
 	one(w, "lmc_metrics_duplicates",
 	    "Samples left out of this answer: their name and labels were there already.",
 	    st.duplicates);
@@ -127,14 +130,18 @@ static void name_conflict(struct waiter *w, const struct expo_note *n)
 static void noted(void *ctx, const struct expo_note *n)
 {
 	struct waiter *w = ctx;
+	struct said *s = w->who[n->input];
 
 	if (n->event == EXPO_TYPE_CONFLICT)
 		name_conflict(w, n);
-	else if (n->event == EXPO_DUPLICATE && w->who[n->input])
-		w->who[n->input]->duplicates++;
+	else if (n->event == EXPO_DUPLICATE && s && w->duplicates)
+		w->duplicates[s - w->of->said]++;
+	else if (n->event == EXPO_DUPLICATE && s)
+		s->duplicates++;
 }
 
-static void add_node(struct waiter *w, struct said *s, int *input)
+int merge_add(struct waiter *w, struct said *s, const char *p, size_t n,
+	      enum expo_format format)
 {
 	const char *frontend = s->frontend ? s->frontend : "";
 	struct expo_extra extra[] = {
@@ -145,43 +152,25 @@ static void add_node(struct waiter *w, struct said *s, int *input)
 	struct expo_error e;
 	char at[48];
 
-	s->up = false;
-	s->samples = s->duplicates = 0;
-	if (!s->answered)
-		return;
-	w->who[*input] = s;
-	if (expo_add(w->merge, s->body.p, s->body.len,
-		     expo_sniff(s->body.p, s->body.len), extra, 3, &e) < 0) {
+	w->who[w->inputs] = s;
+	if (expo_add(w->merge, p, n, format, extra, 3, &e) < 0) {
 		snprintf(at, sizeof at, "%zu:%zu", e.line, e.column);
 		log_event(LOG_WARN, "metrics not read", "node", s->node, "at", at,
 			  "reason", e.what, NULL);
-		w->who[*input] = NULL;
-		return;
+		w->who[w->inputs] = NULL;
+		return 0;
 	}
 	s->up = true;
-	s->samples = expo_input_samples(w->merge, (unsigned)(*input)++);
+	s->samples = expo_input_samples(w->merge, (unsigned)w->inputs++);
+	return 0;
 }
 
-/* 0, or -1: out of memory. */
-static int merge(struct waiter *w)
+int merge_own(struct waiter *w)
 {
 	struct expo_error e;
-	int inputs = 0;
 
-	w->own.max = OWN_MAX;
-	w->conflicts.max = OWN_MAX;
-	w->opts.note = noted;
-	w->opts.ctx = w;
-	w->opts.max.bytes = OWN_MAX;	/* nodes had their own ceiling */
-	w->who = calloc((size_t)w->of->n + 1, sizeof *w->who);
-	w->merge = w->who ? expo_new(&w->opts) : NULL;
-	if (!w->merge)
-		return -1;
-	for (int i = 0; i < w->of->n; i++)
-		add_node(w, &w->of->said[i], &inputs);
-	if (expo_seal(w->merge) < 0)
-		return -1;
 	make_own(w);
+	w->who[w->inputs] = NULL;
 	if (w->own.bad || expo_add(w->merge, w->own.p, w->own.len, EXPO_TEXT,
 				   NULL, 0, &e) < 0) {
 		log_event(LOG_ERROR, "own metrics left out", "reason",
@@ -189,6 +178,32 @@ static int merge(struct waiter *w)
 		return 0;
 	}
 	return expo_seal(w->merge);
+}
+
+/* 0, or -1: out of memory. */
+static int merge(struct waiter *w)
+{
+	w->own.max = OWN_MAX;
+	w->conflicts.max = OWN_MAX;
+	w->opts.note = noted;
+	w->opts.ctx = w;
+	w->opts.max.bytes = OWN_MAX;	/* nodes had their own ceiling */
+	w->who = calloc((size_t)w->of->n + 1, sizeof *w->who);
+	if (w->who && w->of->many)
+		return many_begin(w);
+	w->merge = w->who ? expo_new(&w->opts) : NULL;
+	if (!w->merge)
+		return -1;
+	for (int i = 0; i < w->of->n; i++) {
+		struct said *s = &w->of->said[i];
+
+		s->up = false;
+		s->samples = s->duplicates = 0;
+		if (s->answered)
+			merge_add(w, s, s->body.p, s->body.len,
+				  expo_sniff(s->body.p, s->body.len));
+	}
+	return expo_seal(w->merge) < 0 ? -1 : merge_own(w);
 }
 
 /* ---- sending ---- */
@@ -199,27 +214,43 @@ static void over(struct waiter *w)
 	waiter_free(w);
 }
 
-/* The next bytes to send; *n is 0 at the end. 0, or -1: out of memory. */
+/* The merge's next bytes, *n is 0 at the end. 0; 1: come again; -1: out of memory. */
+static int raw(struct waiter *w, const char **p, size_t *n)
+{
+	for (;;) {
+		if (w->of->many && !w->ready && many_fill(w) < 0)
+			return -1;
+		if (w->of->many && !w->ready)
+			return 1;
+		if (!w->merge || expo_read(w->merge, p, n) < 0)
+			return -1;
+		if (*n || !w->of->many || !many_more(w))
+			return 0;
+	}
+}
+
+/* The next bytes to send, likewise. */
 static int piece(struct waiter *w, const char **p, size_t *n)
 {
 	static char packed[PACKED];
+	int rc;
 
 	if (!w->gzip) {
-		if (expo_read(w->merge, p, n) < 0)
-			return -1;
-		w->turn += *n;
-		return 0;
+		rc = raw(w, p, n);
+		w->turn += rc ? 0 : *n;
+		return rc;
 	}
 	*p = packed;
 	while (!(*n = gzip_read(w->gzip, packed, sizeof packed)) && !w->last) {
-		const char *raw;
-		size_t raw_n;
+		const char *text;
+		size_t text_n;
 
-		if (expo_read(w->merge, &raw, &raw_n) < 0)
-			return -1;
-		w->last = raw_n == 0;
-		w->turn += raw_n;
-		gzip_feed(w->gzip, raw, raw_n, w->last);
+		rc = raw(w, &text, &text_n);
+		if (rc)
+			return rc;
+		w->last = text_n == 0;
+		w->turn += text_n;
+		gzip_feed(w->gzip, text, text_n, w->last);
 	}
 	return 0;
 }
@@ -237,9 +268,13 @@ static void flow(struct exchange *x)
 	const char *p;
 	size_t n;
 	long waiting;
+	int rc;
 
 	for (w->turn = 0; w->turn < TURN_MAX; ) {
-		if (piece(w, &p, &n) < 0) {
+		rc = piece(w, &p, &n);
+		if (rc > 0)
+			break;
+		if (rc < 0) {
 			log_event(LOG_ERROR, "merge out of memory", NULL);
 			over(w);
 			reply_raw(x, NULL, 0, true);	/* it must not look whole */
@@ -273,7 +308,10 @@ static void send_rolled(struct waiter *w)
 	size_t lost = 0;
 	int bad;
 
-	bad = expo_roll(w->merge, &w->rollup, w->out, keep, &b, &lost);
+	while (w->of->many && !w->ready && w->merge)
+		if (many_fill(w) < 0)
+			b.bad = true, w->ready = true;
+	bad = b.bad ? -1 : expo_roll(w->merge, &w->rollup, w->out, keep, &b, &lost);
 	if (lost)
 		reply_header(x, "X-Lmc-Not-Rolled-Up: %zu", lost);
 	if (bad)

@@ -12,7 +12,6 @@ enum {
 	DEADLINE_MIN_MS = 50,
 	DEADLINE_MAX_MS = 60000,
 	MARGIN_MS   = 100,	/* taken off the scraper's own deadline */
-	NODE_SAMPLES = 500000,	/* threats.md T17 */
 	ROLL_GROUPS = 1 << 16
 };
 

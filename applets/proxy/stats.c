@@ -40,10 +40,41 @@ static bool counted(const struct leaf *l)
 	       strcmp(table_nodes()->proxies[l->proxy].self.name, LOCAL_PROXY) == 0);
 }
 
-/* A frontend may have the name of one of our nodes. */
 static void who(struct buf *b, const struct leaf *l)
 {
-	label(b, l->is_proxy ? "frontend" : "node", l->node->name);
+	const char *of = table_nodes()->proxies[l->proxy].self.name;
+
+	label(b, "node", l->node->name);
+	if (l->is_proxy || strcmp(of, LOCAL_PROXY) == 0)
+		return;
+	buf_putc(b, ',');
+	label(b, "frontend", of);
+}
+
+/* Of one behind another frontend, what that one says. */
+static bool healthy(const struct leaf *l)
+{
+	struct origin_view v;
+
+	if (l->node->state && !l->is_proxy)
+		return l->node->state == 1 + ORIGIN_HEALTHY &&
+		       !table_nodes()->proxies[l->proxy].text[PROXY_STALE];
+	origin_look(l->origin, &v);
+	return v.state == ORIGIN_HEALTHY;
+}
+
+static void all_healthy(struct buf *b)
+{
+	const struct leaf *l;
+
+	family(b, "lmc_node_healthy", "gauge", "1 if the node answered last time it was asked.");
+	for (int i = 0; (l = table_any(i)); i++) {
+		if (!l->origin)
+			continue;
+		buf_puts(b, "lmc_node_healthy{");
+		who(b, l);
+		buf_printf(b, "} %d\n", healthy(l));
+	}
 }
 
 void stats_sample(struct buf *b, const char *name, const char *key, const char *value,
@@ -95,7 +126,6 @@ static void per_node(struct buf *b, const char *name, const char *type, const ch
 	}
 }
 
-static double v_up(const struct origin_view *v) { return v->state == ORIGIN_HEALTHY; }
 static double v_requests(const struct origin_view *v) { return (double)v->requests; }
 static double v_failures(const struct origin_view *v) { return (double)v->failures; }
 static double v_reused(const struct origin_view *v) { return (double)v->reused; }
@@ -172,7 +202,7 @@ void stats_print(struct buf *b, const struct server *s)
 	one(b, "lmc_log_lines_dropped_total", "counter", "Log lines lost to a slow reader.",
 	    (long long)log_dropped);
 	routes(b);
-	per_node(b, "lmc_node_healthy", "gauge", "1 if the node answered last time it was asked.", v_up);
+	all_healthy(b);
 	per_node(b, "lmc_node_requests_total", "counter", "Requests for the node.", v_requests);
 	per_node(b, "lmc_node_failures_total", "counter", "Times the node could not be reached or broke off.", v_failures);
 	per_node(b, "lmc_node_connections_reused_total", "counter", "Requests sent over a kept connection.", v_reused);

@@ -28,6 +28,12 @@ struct gzip *gzip_new(void)
 	return g;
 }
 
+void gzip_again(struct gzip *g)
+{
+	deflateReset(&g->z);
+	g->last = g->done = false;
+}
+
 void gzip_feed(struct gzip *g, const char *p, size_t n, bool last)
 {
 	g->z.next_in = (unsigned char *)(uintptr_t)p;

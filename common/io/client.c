@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <curl/curl.h>
 
@@ -14,6 +15,8 @@
 
 enum { URL_MAX = 1 << 20 };
 
+_Static_assert(CLIENT_WHY >= CURL_ERROR_SIZE, "libcurl writes its reason there");
+
 struct client {
 	CURLM *multi;
 	struct client_req *first, **last;	/* wait for their turn */
@@ -21,6 +24,19 @@ struct client {
 	int    parallel, running, waiting, streams;
 	bool   broken_off;
 };
+
+/* A connection that gets no descriptor would be told as a dead node. */
+static int affordable(int parallel)
+{
+	rlim_t want = (rlim_t)parallel + CLIENT_SPARE;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= want)
+		return parallel;
+	r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+	setrlimit(RLIMIT_NOFILE, &r);
+	return r.rlim_cur > CLIENT_SPARE + 1 ? (int)r.rlim_cur - CLIENT_SPARE : 1;
+}
 
 struct client *client_new(int parallel)
 {
@@ -35,7 +51,7 @@ struct client *client_new(int parallel)
 		free(c);
 		return NULL;
 	}
-	c->parallel = parallel > 0 ? parallel : CLIENT_PARALLEL;
+	c->parallel = affordable(parallel > 0 ? parallel : CLIENT_PARALLEL);
 	c->last = &c->first;
 	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->parallel);
 	return c;
@@ -186,7 +202,10 @@ static void set_rest(struct client_req *r)
 	const char *ca = r->ca ? r->ca : getenv("SSL_CERT_FILE");
 
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
+	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->why);
 	curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
+	/* Else the end of a request waits for a name server that is silent. */
+	curl_easy_setopt(r->easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(r->easy, CURLOPT_SSLVERSION,
 			 (long)CURL_SSLVERSION_TLSv1_2);
@@ -244,8 +263,8 @@ static const char *told(CURLcode code)
 {
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:		return "no connection";
-	case CURLE_SSL_CONNECT_ERROR:		return "the TLS handshake failed";
 	case CURLE_PEER_FAILED_VERIFICATION:	return "its certificate is not trusted";
+	case CURLE_SSL_CONNECT_ERROR:		return "the TLS handshake failed";
 	case CURLE_SSL_CACERT_BADFILE:		return "the certificates to trust cannot be read";
 	case CURLE_URL_MALFORMAT:		return "not a URL";
 	case CURLE_OUT_OF_MEMORY:		return "out of memory";
@@ -261,7 +280,10 @@ static void no_connection(struct client_req *r, CURLcode code)
 	long err = 0;
 
 	curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &err);
-	if (code == CURLE_COULDNT_RESOLVE_HOST)
+	/* Expired, of another host, of an unknown issuer: libcurl has said it. */
+	if (code == CURLE_PEER_FAILED_VERIFICATION && *r->why)
+		r->end = CLIENT_REACH;
+	else if (code == CURLE_COULDNT_RESOLVE_HOST)
 		why(r, CLIENT_REACH, "there is no host of that name");
 	else if (err)
 		why(r, CLIENT_REACH, "%s", strerror((int)err));
@@ -349,6 +371,8 @@ static void end(struct client *c, struct client_req *r, CURLcode code)
 	if (type)
 		snprintf(r->type, sizeof r->type, "%s", type);
 	r->us = us;
+	/* What is said in r->why from here on is ours. */
+	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, NULL);
 	judge(r, code);
 	forget(c, r);
 	r->done(r);
@@ -362,6 +386,10 @@ static void fail_start(struct client_req *r)
 
 static void start(struct client *c, struct client_req *r)
 {
+	int64_t left = r->due - clock_ms();
+
+	if (r->due)
+		r->timeout_ms = left > 0 ? left : 1;
 	r->easy = curl_easy_init();
 	if (!r->easy) {
 		fail_start(r);

@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "net.h"
@@ -20,7 +20,7 @@ static bool take(const struct sockaddr *sa, int family, char *out)
 	const void *in = family == AF_INET ? (const void *)&four->sin_addr :
 					     (const void *)&six->sin6_addr;
 
-	if (!sa || sa->sa_family != family)
+	if (sa->sa_family != family)
 		return false;
 	if (family == AF_INET ? *(const unsigned char *)in == 127 :
 	    IN6_IS_ADDR_LOOPBACK(&six->sin6_addr) ||
@@ -30,19 +30,24 @@ static bool take(const struct sockaddr *sa, int family, char *out)
 }
 
 /* Which of our addresses would speak to a far one? Nothing is sent. */
-static bool by_route(const char *far, int family, char *out)
+static bool by_route(int family, char *out)
 {
-	struct addr a = { .kind = ADDR_TCP, .port = 1 };
+	struct sockaddr_in four = {
+		.sin_family = AF_INET, .sin_port = htons(1),
+		.sin_addr = { htonl(0x0affffff) } };	/* 10.255.255.255 */
+	static const struct sockaddr_in6 six = {	/* 2001:db8::1 */
+		.sin6_family = AF_INET6, .sin6_port = 256,	/* or 1: any will do */
+		.sin6_addr.s6_addr = { 0x20, 1, 0xd, 0xb8, [15] = 1 } };
+	const struct sockaddr *far = family == AF_INET ? (const void *)&four :
+							 (const void *)&six;
+	socklen_t len = family == AF_INET ? sizeof four : sizeof six;
 	union net_addr sa;
-	socklen_t len;
 	bool found = false;
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	snprintf(a.host, sizeof a.host, "%s", far);
 	if (fd < 0)
 		return false;
-	if (net_literal(&a, &sa, &len) == 0 && connect(fd, &sa.sa, len) == 0 &&
-	    getsockname(fd, &sa.sa, &len) == 0)
+	if (connect(fd, far, len) == 0 && getsockname(fd, &sa.sa, &len) == 0)
 		found = take(&sa.sa, family, out);
 	close(fd);
 	return found;
@@ -65,24 +70,28 @@ static bool by_name(char *out)
 	return false;
 }
 
-static bool by_interface(int family, char *out)
+/* SIOCGIFCONF knows IPv4 only; getifaddrs() would be 2 kB of netlink. */
+static bool by_interface(char *out)
 {
-	struct ifaddrs *list, *i;
+	struct ifreq rows[FOUND];
+	struct ifconf all = { .ifc_len = sizeof rows, .ifc_req = rows };
 	bool found = false;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (getifaddrs(&list) < 0)
+	if (fd < 0)
 		return false;
-	for (i = list; i && !found; i = i->ifa_next)
-		found = i->ifa_flags & IFF_UP && take(i->ifa_addr, family, out);
-	freeifaddrs(list);
+	if (ioctl(fd, SIOCGIFCONF, &all) == 0)
+		for (size_t i = 0; i < (size_t)all.ifc_len / sizeof *rows && !found; i++)
+			found = take(&rows[i].ifr_addr, AF_INET, out);
+	close(fd);
 	return found;
 }
 
 void net_outward(char *out, bool look_up)
 {
-	if (by_route("10.255.255.255", AF_INET, out) ||
-	    (look_up && by_name(out)) || by_interface(AF_INET, out) ||
-	    by_route("2001:db8::1", AF_INET6, out) || by_interface(AF_INET6, out))
+	if (by_route(AF_INET, out) ||
+	    (look_up && by_name(out)) || by_interface(out) ||
+	    by_route(AF_INET6, out))
 		return;
 	memcpy(out, "127.0.0.1", sizeof "127.0.0.1");
 }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,12 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "clock.h"
 #include "die.h"
 
 enum { PATIENCE_MS = 1000, TICK_MS = 250 };
+
+static const char clear_line[] = "\r\033[K";
 
 struct call_nodes ask_nodes(bool changes)
 {
@@ -25,11 +29,14 @@ struct call_nodes ask_nodes(bool changes)
 
 /* --- waiting --------------------------------------------------------------------- */
 
+static bool is_watched(void)
+{
+	return !call_o.quiet && isatty(2);
+}
+
 void ask_wait(int total)
 {
-	bool watched = !call_o.quiet && isatty(2);
-
-	if (!watched) {
+	if (!is_watched()) {
 		while (call_run(-1))
 			;
 		return;
@@ -41,7 +48,65 @@ void ask_wait(int total)
 			total - call_left(), total);
 		fflush(stderr);
 	} while (call_run(TICK_MS));
-	fputs("\r\033[K", stderr);
+	fputs(clear_line, stderr);
+}
+
+void ask_sleep(int64_t ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
+
+	while (ms > 0 && nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
+static volatile sig_atomic_t got_signal;
+
+static void on_signal(int sig)
+{
+	got_signal = sig;
+}
+
+void ask_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction sa = { .sa_handler = on_signal }, was;
+	size_t i;
+
+	for (i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int ask_signal(void)
+{
+	return got_signal;
+}
+
+/* A signal between the look at the flag and the sleep costs one slice. */
+bool ask_until(int64_t until, int64_t end)
+{
+	static int64_t patience;
+	static bool told;
+	int64_t now = clock_ms(), slice;
+
+	patience = patience ? patience : now + PATIENCE_MS;
+	for (; !got_signal && now < until; now = clock_ms()) {
+		if (now >= patience && end > now && is_watched()) {
+			fprintf(stderr, "\r%s: %lld s to go\033[K", prog,
+				(long long)(end - now + 999) / 1000);
+			told = true;
+		}
+		slice = until - now < TICK_MS ? until - now : TICK_MS;
+		if (!call_run(slice))
+			ask_sleep(slice + now - clock_ms());
+	}
+	if (told && (got_signal || now >= end)) {
+		fputs(clear_line, stderr);
+		told = false;
+		patience = 0;
+	}
+	return !got_signal;
 }
 
 static void kept(struct call *c)
@@ -73,14 +138,6 @@ void ask_end(struct call *calls, int n)
 	for (i = 0; i < n; i++)
 		call_free(&calls[i]);
 	free(calls);
-}
-
-void ask_sleep(int64_t ms)
-{
-	struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
-
-	while (ms > 0 && nanosleep(&left, &left) < 0 && errno == EINTR)
-		;
 }
 
 /* --- printing ---------------------------------------------------------------------- */
@@ -199,6 +256,12 @@ int ask(const struct ask *a)
 		one(&calls[i]);
 	ask_end(calls, ns.n);
 	return report_end(&report);
+}
+
+void ask_not_raw(void)
+{
+	if (out_form(call_o.output) == OUT_RAW)
+		die(EXIT_USAGE, "-o raw: this is made of several answers; see lmc call");
 }
 
 void ask_sure(bool yes, const char *what)

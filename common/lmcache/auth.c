@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "auth.h"
+#include "base64.h"
 #include "file.h"
 
 static void digest(unsigned char out[32], const char *p, size_t n)
@@ -20,30 +21,15 @@ static void digest(unsigned char out[32], const char *p, size_t n)
 	br_sha256_out(&c, out);
 }
 
-/* RFC 4648; two zero bytes stand behind p. */
-static size_t base64(char *out, const unsigned char *p, size_t n)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *to = out;
-
-	for (size_t i = 0; i < n; i += 3)
-		for (int shift = 18; shift >= 0; shift -= 6)
-			*to++ = digits[(p[i] << 16 | p[i + 1] << 8 | p[i + 2]) >> shift & 63];
-	for (size_t i = n; i % 3; i++)
-		to[(long)(i % 3) - 3] = '=';
-	return (size_t)(to - out);
-}
-
 static void take(struct auth *a, const char *secret)
 {
-	char word[AUTH_LONGEST + 8] = "", text[2 * AUTH_LONGEST];
+	char word[AUTH_LONGEST + 8], text[2 * AUTH_LONGEST];
 	int n = snprintf(text, sizeof text, "Bearer %s", secret);
 
 	digest(a->bearer, text, (size_t)n);
-	n = snprintf(word, sizeof word - 2, "lmc:%s", secret);
+	n = snprintf(word, sizeof word, "lmc:%s", secret);
 	memcpy(text, "Basic ", 6);
-	digest(a->basic, text, 6 + base64(text + 6, (unsigned char *)word, (size_t)n));
+	digest(a->basic, text, 6 + base64(text + 6, word, (size_t)n));
 	a->on = true;
 }
 

@@ -15,7 +15,7 @@
 enum { FIRST_RETRY = 1000 };
 
 static const struct beat_kind *const kinds[] = {
-	&beat_registry, &beat_coordinator,
+	&beat_registry, &beat_coordinator, &beat_etcd,
 };
 
 static int wrong(struct beat *b, const char *fmt, ...)
@@ -134,6 +134,8 @@ void beat_close(struct beat *b)
 {
 	buf_free(&b->target);
 	buf_free(&b->body);
+	if (b->state && b->kind->close)
+		b->kind->close(b);
 	free(b->state);
 	b->state = NULL;
 }
@@ -161,11 +163,16 @@ int beat_place(struct beat *b, int default_port, const char **rest)
 
 /* ---- one beat ---- */
 
+/* answered() may ask for more, by the same struct. */
 static void on_answer(struct client_req *r)
 {
 	struct beat *b = r->ctx;
+	struct buf answer = r->answer;
 
 	b->answered(b);
+	if (r->answer.p == answer.p)
+		r->answer = (struct buf){ 0 };
+	buf_free(&answer);
 }
 
 void beat_ask(struct beat *b, const char *method, void (*answered)(struct beat *b))

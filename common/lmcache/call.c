@@ -151,6 +151,8 @@ static void said_json(struct buf *b, const struct json *j)
 	said_after(b, j, json_get(j, 0, "message"));
 	if (errors >= 0 && json_type(j, errors) == JSON_OBJECT)
 		said_errors(b, j, errors);
+	if (!b->len)
+		said_after(b, j, json_get(j, 0, "status"));
 }
 
 static void said_text(struct buf *b, const struct call *c)
@@ -166,7 +168,7 @@ static void said_text(struct buf *b, const struct call *c)
 static void parse(struct call *c, struct json_error *e)
 {
 	c->parsed = json_parse(&c->json, c->answer.p ? c->answer.p : "",
-			       c->answer.len, c->max,
+			       c->answer.len, CALL_JSON_MAX,
 			       JSON_INF | JSON_SURROGATE, e) == 0;
 }
 
@@ -192,7 +194,7 @@ static void refused(struct call *c)
 /* A failure that comes with status 200 (protocol.md 3.1). */
 static bool fails_inside(const struct json *j)
 {
-	static const char *const bad[] = { "error", "failed", "failure" };
+	static const char *const bad[] = { "error", "failed", "failure", "not_found" };
 	jv v = json_get(j, 0, "error");
 	size_t i;
 
@@ -250,15 +252,40 @@ static void judge_transport(struct call *c)
 	}
 }
 
+static void put_path(struct buf *b, const char *path, const char *arg)
+{
+	const char *hole = strstr(path, "{}");
+
+	if (!hole) {
+		buf_puts(b, path);
+		return;
+	}
+	buf_add(b, path, (size_t)(hole - path));
+	if (arg)
+		url_encode(b, arg, strlen(arg));
+	buf_puts(b, hole + 2);
+}
+
+/* The newest way stands for all; where nothing was asked there is no status. */
+static void has_none(struct call *c)
+{
+	struct buf path = BUF(ERROR_MAX);
+
+	put_path(&path, c->ways->path, c->arg);
+	if (c->status)
+		buf_printf(&path, " (HTTP %d)", c->status);
+	call_fail(c, EXIT_NO, "%s has no %s %s", call_who(c->node),
+		  c->ways->method, path.p ? path.p : "");
+	buf_free(&path);
+}
+
 static void judge(struct call *c)
 {
 	c->exit = EXIT_OK;
 	if (c->req.end != CLIENT_ANSWER)
 		judge_transport(c);
 	else if (c->missing)
-		call_fail(c, EXIT_NO, "%s has no %s %s (HTTP %d)",
-			  call_who(c->node), c->ways->method, c->ways->path,
-			  c->status);
+		has_none(c);
 	else if (c->status >= 400)
 		refused(c);
 	else if (c->status >= 300)
@@ -270,7 +297,7 @@ static void judge(struct call *c)
 
 /* --- one request ------------------------------------------------------------------- */
 
-/* What FastAPI says of a path or method that it does not have. */
+/* What FastAPI says of a path or method that it does not have, byte for byte. */
 static bool no_endpoint(const struct call *c)
 {
 	static const char *const words[] = {
@@ -290,20 +317,6 @@ static const struct way *fitting(const struct call *c, const struct way *w)
 	while (w->path && !(w->gens & c->node->gens))
 		w++;
 	return w->path ? w : NULL;
-}
-
-static void put_path(struct buf *b, const char *path, const char *arg)
-{
-	const char *hole = strstr(path, "{}");
-
-	if (!hole) {
-		buf_puts(b, path);
-		return;
-	}
-	buf_add(b, path, (size_t)(hole - path));
-	if (arg)
-		url_encode(b, arg, strlen(arg));
-	buf_puts(b, hole + 2);
 }
 
 static void fill_target(struct call *c)
@@ -364,6 +377,7 @@ static void send_it(struct call *c)
 		.read = body ? c->read : NULL, .again = c->again,
 		.upload = c->upload, .write = c->write, .max = c->max,
 		.timeout_ms = left(c),
+		.due = c->flags & CALL_WHOLE ? clock_ms() + left(c) : 0,
 		.done = on_done, .ctx = c,
 	};
 	client_add(client, &c->req);
@@ -414,8 +428,7 @@ void call_start(struct call *c)
 	}
 	c->status = 0;
 	c->missing = true;
-	call_fail(c, EXIT_NO, "%s has no %s %s", call_who(c->node),
-		  c->ways->method, c->ways->path);
+	has_none(c);
 	c->done(c);
 }
 

@@ -322,7 +322,7 @@ static int from_registry(struct call_nodes *out, const char *spec, struct call_e
 static int from_url(struct call_nodes *out, const char *url, bool through,
 		    struct call_error *e)
 {
-	const char *option = through ? "--via" : "--nodes";
+	const char *option = through ? "--via" : call_o.list ? "--nodes" : "$LMC_NODES";
 	struct place p;
 	struct call c;
 	int rc;
@@ -362,13 +362,15 @@ static int from_source(struct call_nodes *out, struct call_error *e)
 
 int call_known(struct call_nodes *out, struct call_error *e)
 {
+	const char *list = call_o.list ? call_o.list : getenv("LMC_NODES");
+
 	*out = (struct call_nodes){ 0 };
 	if (call_o.via)
 		return from_url(out, call_o.via, true, e);
-	if (call_o.list && is_url(call_o.list))
-		return from_url(out, call_o.list, false, e);
-	if (call_o.list && supply_is(call_o.list))
-		return call_read_token(e) < 0 ? -1 : from_registry(out, call_o.list, e);
+	if (list && is_url(list))
+		return from_url(out, list, false, e);
+	if (list && supply_is(list))
+		return call_read_token(e) < 0 ? -1 : from_registry(out, list, e);
 	return from_source(out, e);
 }
 

@@ -149,6 +149,17 @@ void cgroup_kill(long job)
 		put(path_of(strlen(top), job, "cgroup.kill"), "1");
 }
 
+long cgroup_ooms(long job)
+{
+	size_t n;
+	char *text = *top ? read_file(path_of(strlen(top), job, "memory.events"), TEXT_MAX, &n) : NULL;
+	const char *at = text ? strstr(text, "oom_kill ") : NULL;
+	long ooms = at ? strtol(at + sizeof "oom_kill", NULL, 10) : 0;
+
+	free(text);
+	return ooms;
+}
+
 long cgroup_job(const char *text)
 {
 	const char *at = *top ? strstr(text, top + base_n) : NULL;

@@ -130,8 +130,7 @@ static void in_child(const struct child_spec *c, pid_t parent)
 		enter_cgroup(c->cgroup);
 	set_limits(c);
 	become(c);
-	if (c->session)
-		tie_to(parent);
+	tie_to(parent);
 	if (!c->keep_fds)
 		close_others();
 	if (c->file_fd >= 0)

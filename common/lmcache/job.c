@@ -249,11 +249,14 @@ static void after_end(struct job *j)
 
 void job_reaped(struct job *j, int status)
 {
+	long ooms = cgroup_ooms(j->id);
+
 	j->pid = 0;
 	j->status = status;
 	j->ready = false;
 	timer_stop(&j->limit);
-	job_tell(j, "%s", child_end(status));
+	job_tell(j, ooms > j->ooms ? "%s: over its memory" : "%s", child_end(status));
+	j->ooms = ooms;
 	if (!job_stopping(j))
 		after_end(j);
 }

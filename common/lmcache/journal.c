@@ -262,9 +262,7 @@ static int sync_now(struct journal *j)
 
 int journal_sync(struct journal *j)
 {
-	if (!j->unsynced || j->sync == SYNC_NEVER)
-		return 0;
-	return sync_now(j);
+	return j->unsynced ? sync_now(j) : 0;
 }
 
 /* What happens while the new one is written stands in it too. */
@@ -294,7 +292,7 @@ int journal_flush(struct journal *j)
 	}
 	j->size += j->pending.len;
 	take_along(j);
-	j->unsynced = true;
+	j->unsynced = j->sync != SYNC_NEVER;
 	return j->sync == SYNC_ALWAYS ? sync_now(j) : 0;
 }
 

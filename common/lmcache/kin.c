@@ -71,6 +71,13 @@ static bool read_stat(pid_t pid, struct kin *k)
 	return true;
 }
 
+uint64_t kin_start(pid_t pid)
+{
+	struct kin k;
+
+	return read_stat(pid, &k) ? k.start : 0;
+}
+
 static const char *slurp_of(pid_t pid, const char *file, ssize_t *n)
 {
 	static char text[ENV_MAX];

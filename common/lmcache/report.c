@@ -54,12 +54,12 @@ static void begin(struct report *r, enum roster_kind kind)
 {
 	unsigned char source[16];
 
-	memcpy(source, r->b.source, 16);
+	memcpy(source, r->b.f.source, 16);
 	memset(&r->b, 0, sizeof r->b);
-	memcpy(r->b.source, source, 16);
+	memcpy(r->b.f.source, source, 16);
 	for (int t = 0; t < TEXTS; t++)
 		r->b.text[t] = (struct span){ "", 0 };
-	r->b.kind = kind;
+	r->b.f.kind = kind;
 	r->used = 0;
 	r->why[0] = '\0';
 }
@@ -103,11 +103,13 @@ static int take_address(struct report *r, struct span s)
 	return 0;
 }
 
-static void settle(struct report *r)
+/* A host becomes part of a node's name, which has its own ceiling. */
+static int settle(struct report *r)
 {
-	r->b.tls = r->at.tls;
-	r->b.port = (uint16_t)r->at.port;
+	r->b.f.tls = r->at.tls;
+	r->b.f.port = (uint16_t)r->at.port;
 	r->b.text[TEXT_HOST] = (struct span){ r->at.host, strlen(r->at.host) };
+	return fits(r, "host", r->b.text[TEXT_HOST], ROSTER_HOST);
 }
 
 int report_heartbeat(struct report *r, const char *query, size_t n)
@@ -127,11 +129,10 @@ int report_heartbeat(struct report *r, const char *query, size_t n)
 		return wrong(r, "api_address is missing");
 	if (take_address(r, address) < 0)
 		return -1;
-	b->has_pid = digits(pid, &b->pid) == 0;
-	if (!b->has_pid)
-		b->pid = 0;
-	settle(r);
-	return 0;
+	b->f.has_pid = digits(pid, &b->f.pid) == 0;
+	if (!b->f.has_pid)
+		b->f.pid = 0;
+	return settle(r);
 }
 
 /* ---- registrations ---- */
@@ -222,17 +223,16 @@ static int take_members(struct report *r, const struct json *j)
 	if (json_type(j, 0) != JSON_OBJECT)
 		return wrong(r, "not an object");
 	if (take_id(r, j) < 0 || take_string(r, j, "ip", ROSTER_KEY - 1, &ip) < 0 ||
-	    take_port(r, j, "http_port", 1, &r->b.port) < 0 ||
-	    take_port(r, j, "mq_port", 0, &r->b.mq_port) < 0 ||
+	    take_port(r, j, "http_port", 1, &r->b.f.port) < 0 ||
+	    take_port(r, j, "mq_port", 0, &r->b.f.mq_port) < 0 ||
 	    take_string(r, j, "p2p_advertised_url", ROSTER_URL, &r->b.text[TEXT_URL]) < 0 ||
 	    take_metadata(r, j) < 0)
 		return -1;
 	if (!ip.n)
 		return wrong(r, "ip is missing");
-	if (addr_tcp(&r->at, ip.p, r->b.port, &why) < 0)
+	if (addr_tcp(&r->at, ip.p, r->b.f.port, &why) < 0)
 		return wrong(r, "ip: %s", why);
-	settle(r);
-	return 0;
+	return settle(r);
 }
 
 int report_instance(struct report *r, const char *body, size_t n)

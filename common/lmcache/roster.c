@@ -102,20 +102,20 @@ static bool same_text(const struct roster_entry *e, const struct roster_report *
 static int renew(struct roster *r, struct roster_entry *e,
 		 const struct roster_report *b, int64_t now, int64_t wall)
 {
-	bool again = e->has_pid && b->has_pid && e->pid != b->pid;
-	bool moved = memcmp(e->source, b->source, 16) != 0;
+	bool again = e->f.has_pid && b->f.has_pid && e->f.pid != b->f.pid;
+	bool moved = memcmp(e->f.source, b->f.source, 16) != 0;
 	bool told = !same(e, b, TEXT_VERSION) || !same(e, b, TEXT_HOST) ||
-		e->port != b->port;
+		e->f.port != b->f.port;
 
-	if (roster_source(r, e, b->source) < 0 || roster_texts(e, b->text) < 0)
+	if (roster_source(r, e, b->f.source) < 0 || roster_texts(e, b->text) < 0)
 		return -1;
-	roster_facts(e, b);
-	if (again || b->kind == ROSTER_INSTANCE)
+	e->f = b->f;
+	if (again || b->f.kind == ROSTER_INSTANCE)
 		e->since = wall;
-	if (again) {
+	if (again)
 		tell(r, ROSTER_RESTARTED, e);
+	if (again && e->queue != ROSTER_GONE)	/* else the report itself is a return */
 		flap(r, e, now);
-	}
 	if (told)
 		tell(r, ROSTER_CHANGED, e);
 	if (moved)
@@ -128,7 +128,7 @@ static bool make_room(struct roster *r, const unsigned char *source)
 {
 	struct roster_entry *e = r->queue[ROSTER_GONE].first;
 
-	while (e && source && memcmp(e->source, source, 16) != 0)
+	while (e && source && memcmp(e->f.source, source, 16) != 0)
 		e = e->next;
 	if (e)
 		roster_drop(r, e, ROSTER_FORGOTTEN);
@@ -140,9 +140,9 @@ static struct roster_entry *add(struct roster *r, const struct roster_report *b,
 {
 	struct roster_entry *e;
 
-	if (r->conf->per_source && !roster_unix(b->source) &&
-	    peers_count(&r->sources, b->source) >= r->conf->per_source &&
-	    !make_room(r, b->source)) {
+	if (r->conf->per_source && !roster_unix(b->f.source) &&
+	    peers_count(&r->sources, b->f.source) >= r->conf->per_source &&
+	    !make_room(r, b->f.source)) {
 		*status = 429;
 		*why = "this source has as many entries as one may have";
 		return NULL;
@@ -166,7 +166,7 @@ struct roster_entry *roster_take(struct roster *r, const struct roster_report *b
 				 int64_t now, int64_t wall, bool *fresh,
 				 int *status, const char **why)
 {
-	struct roster_entry *e = roster_find(r, b->kind, b->text[TEXT_KEY].p,
+	struct roster_entry *e = roster_find(r, b->f.kind, b->text[TEXT_KEY].p,
 					     b->text[TEXT_KEY].n);
 
 	*fresh = !e;
@@ -178,7 +178,8 @@ struct roster_entry *roster_take(struct roster *r, const struct roster_report *b
 		keep(r, e);
 		return e;
 	}
-	if (!same_text(e, b) || !roster_same_facts(e, b) || b->kind == ROSTER_INSTANCE) {
+	if (!same_text(e, b) || memcmp(&e->f, &b->f, sizeof e->f) != 0 ||
+	    b->f.kind == ROSTER_INSTANCE) {
 		if (renew(r, e, b, now, wall) < 0) {
 			*status = 503;
 			*why = "out of memory";

@@ -9,27 +9,21 @@
 
 #include "roster_table.h"
 
-enum { FLAG_DRAINED = 1, FLAG_PID = 2, FLAG_TLS = 4 };
-
 struct record {
-	uint8_t  op, kind, flags, pad;
+	uint8_t  op, drained, pad[2];
 	uint32_t id;
-	int64_t  pid, first, since, last;
-	unsigned char source[16];
-	uint16_t port, mq_port, n[TEXTS], pad2;
+	int64_t  first, since, last;
+	struct roster_facts f;
+	uint16_t n[TEXTS], pad2[3];
 };
 
 bool roster_record(const struct roster_entry *e, struct buf *b)
 {
 	struct record h = {
-		.op = RECORD_ENTRY, .kind = e->kind, .id = e->id,
-		.flags = (uint8_t)(e->drained * FLAG_DRAINED | e->has_pid * FLAG_PID |
-				   e->tls * FLAG_TLS),
-		.pid = e->pid, .first = e->first, .since = e->since, .last = e->last,
-		.port = e->port, .mq_port = e->mq_port,
+		.op = RECORD_ENTRY, .drained = e->drained, .id = e->id, .first = e->first,
+		.since = e->since, .last = e->last, .f = e->f,
 	};
 
-	memcpy(h.source, e->source, 16);
 	memcpy(h.n, e->n, sizeof h.n);
 	buf_add(b, &h, sizeof h);
 	for (int t = 0; t < TEXTS; t++)
@@ -72,25 +66,19 @@ static int replay_entry(struct roster *r, const char *p, size_t n)
 	if (n < sizeof h)
 		return -1;
 	memcpy(&h, p, sizeof h);
-	if (h.kind > ROSTER_INSTANCE || h.id >= ROSTER_MAX ||
+	if (h.f.kind > ROSTER_INSTANCE || h.id >= ROSTER_MAX ||
 	    !read_texts(&b, &h, p + sizeof h, n - sizeof h))
 		return -1;
-	b.kind = h.kind;
-	b.has_pid = h.flags & FLAG_PID;
-	b.tls = h.flags & FLAG_TLS;
-	b.pid = h.pid;
-	b.port = h.port;
-	b.mq_port = h.mq_port;
-	memcpy(b.source, h.source, 16);
+	b.f = h.f;
 	if (h.id < r->slots && r->slot[h.id])
 		roster_unlink(r, r->slot[h.id]);
-	e = roster_find(r, b.kind, b.text[TEXT_KEY].p, b.text[TEXT_KEY].n);
+	e = roster_find(r, b.f.kind, b.text[TEXT_KEY].p, b.text[TEXT_KEY].n);
 	if (e)
 		roster_unlink(r, e);
 	e = roster_new_at(r, &b, h.id);
 	if (!e)
 		return -1;
-	e->drained = h.flags & FLAG_DRAINED;
+	e->drained = h.drained;
 	e->first = h.first;
 	e->since = h.since;
 	e->last = h.last;

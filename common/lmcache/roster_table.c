@@ -28,7 +28,7 @@ static uint32_t hash(enum roster_kind kind, const char *p, size_t n)
 
 static struct roster_entry **place(const struct roster *r, const struct roster_entry *e)
 {
-	return &r->chain[hash(e->kind, roster_text(e, TEXT_KEY), e->n[TEXT_KEY]) &
+	return &r->chain[hash(e->f.kind, roster_text(e, TEXT_KEY), e->n[TEXT_KEY]) &
 			 (r->chains - 1)];
 }
 
@@ -40,7 +40,7 @@ struct roster_entry *roster_find(const struct roster *r, enum roster_kind kind,
 	if (!r->chains)
 		return NULL;
 	e = r->chain[hash(kind, key, n) & (r->chains - 1)];
-	while (e && (e->kind != kind || e->n[TEXT_KEY] != n ||
+	while (e && (e->f.kind != kind || e->n[TEXT_KEY] != n ||
 		     memcmp(roster_text(e, TEXT_KEY), key, n) != 0))
 		e = e->link;
 	return e;
@@ -115,11 +115,11 @@ struct roster_entry *roster_new_at(struct roster *r, const struct roster_report 
 		return NULL;
 	e->id = id;
 	e->queue = NO_QUEUE;
-	if (roster_texts(e, b->text) < 0 || roster_source(r, e, b->source) < 0) {
+	if (roster_texts(e, b->text) < 0 || roster_source(r, e, b->f.source) < 0) {
 		entry_free(e);
 		return NULL;
 	}
-	roster_facts(e, b);
+	e->f = b->f;
 	r->slot[id] = e;
 	e->link = *place(r, e);
 	*place(r, e) = e;
@@ -159,8 +159,8 @@ void roster_unlink(struct roster *r, struct roster_entry *e)
 		at = &(*at)->link;
 	*at = e->link;
 	dequeue(r, e);
-	if (!roster_unix(e->source))
-		peers_drop(&r->sources, e->source);
+	if (!roster_unix(e->f.source))
+		peers_drop(&r->sources, e->f.source);
 	r->slot[e->id] = NULL;
 	if (e->id < r->lowest)
 		r->lowest = e->id;
@@ -196,31 +196,14 @@ int roster_texts(struct roster_entry *e, const struct span text[TEXTS])
 
 int roster_source(struct roster *r, struct roster_entry *e, const unsigned char *source)
 {
-	if (memcmp(e->source, source, 16) == 0)
+	if (memcmp(e->f.source, source, 16) == 0)
 		return 0;
 	if (!roster_unix(source) && peers_add(&r->sources, source) < 0)
 		return -1;
-	if (!roster_unix(e->source))
-		peers_drop(&r->sources, e->source);
-	memcpy(e->source, source, 16);
+	if (!roster_unix(e->f.source))
+		peers_drop(&r->sources, e->f.source);
+	memcpy(e->f.source, source, 16);
 	return 0;
-}
-
-void roster_facts(struct roster_entry *e, const struct roster_report *b)
-{
-	e->kind = (uint8_t)b->kind;
-	e->pid = b->pid;
-	e->has_pid = b->has_pid;
-	e->tls = b->tls;
-	e->port = b->port;
-	e->mq_port = b->mq_port;
-}
-
-bool roster_same_facts(const struct roster_entry *e, const struct roster_report *b)
-{
-	return e->pid == b->pid && e->has_pid == b->has_pid && e->tls == b->tls &&
-	       e->port == b->port && e->mq_port == b->mq_port &&
-	       memcmp(e->source, b->source, 16) == 0;
 }
 
 /* ---- order and names ---- */
@@ -230,8 +213,8 @@ static int by_key(const void *a, const void *b)
 	const struct roster_entry *x = *(struct roster_entry *const *)a;
 	const struct roster_entry *y = *(struct roster_entry *const *)b;
 
-	if (x->kind != y->kind)
-		return x->kind - y->kind;
+	if (x->f.kind != y->f.kind)
+		return x->f.kind - y->f.kind;
 	return strcmp(roster_text(x, TEXT_KEY), roster_text(y, TEXT_KEY));
 }
 
@@ -258,16 +241,16 @@ void roster_at(const struct roster_entry *e, struct buf *b)
 {
 	const char *host = roster_text(e, TEXT_HOST);
 
-	buf_printf(b, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, e->port);
+	buf_printf(b, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, e->f.port);
 }
 
 void roster_name(const struct roster_entry *e, struct buf *b)
 {
-	if (e->kind == ROSTER_INSTANCE)
+	if (e->f.kind == ROSTER_INSTANCE)
 		buf_printf(b, "mp_%s", roster_text(e, TEXT_KEY));
 	else
-		buf_printf(b, e->tls ? "proxys_%s_%d" : "proxy_%s_%d",
-			   roster_text(e, TEXT_HOST), e->port);
+		buf_printf(b, e->f.tls ? "proxys_%s_%d" : "proxy_%s_%d",
+			   roster_text(e, TEXT_HOST), e->f.port);
 }
 
 static bool is_named(const struct roster_entry *e, const char *name)

@@ -437,13 +437,17 @@ static void begin_all(void)
 static int start_main(void)
 {
 	struct child_spec c = {
-		.argv = supervise.main_argv, .file = supervise.main_argv[0], .env = environ,
+		.argv = supervise.main_argv, .file = supervise.main_argv[0],
 		.file_fd = -1, .out = -1, .err = -1, .ready = -1, .own_stdin = true,
 		.keep_fds = true, .uid = (uid_t)-1,
 	};
 	struct span name = { c.file, strlen(c.file) };
-	static char found[4096];
+	static char found[4096], mark[64];
 
+	/* no job's, but ours: for the warden */
+	snprintf(mark, sizeof mark, "%s=%d.0", KIN_MARK, (int)getpid());
+	putenv(mark);
+	c.env = environ;
 	if (plugin_which(name, job_house.rules->path, found, sizeof found))
 		c.file = found;
 	main_pid = child_start(&c);

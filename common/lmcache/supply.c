@@ -11,7 +11,7 @@
 #include "supply.h"
 
 static const struct supply_kind *const kinds[] = {
-	&supply_http, &supply_dns, &supply_file, &supply_k8s
+	&supply_http, &supply_dns, &supply_file, &supply_etcd, &supply_k8s
 };
 
 static const struct supply_kind *kind_of(const char *spec)

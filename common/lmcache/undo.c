@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "die.h"
 #include "file.h"
+#include "kin.h"
 #include "out.h"
 #include "undo.h"
 
@@ -108,6 +108,7 @@ int undo_write(struct undos *u)
 	}
 	js_open(&b, NULL, '{');
 	js_int(&b, "pid", (long long)getpid());
+	js_int(&b, "start", (long long)kin_start(getpid()));
 	js_str(&b, "token_file", call_o.token_file);
 	js_open(&b, "levels", '[');
 	for (i = 0; i < u->n; i++)
@@ -151,7 +152,7 @@ static int read_journal(struct undos *u)
 	struct json j;
 	size_t n;
 	char *text = read_file(u->path, UNDO_FILE, &n);
-	int64_t pid;
+	int64_t pid, start;
 	jv list, v;
 	int rc = 0;
 
@@ -164,13 +165,15 @@ static int read_journal(struct undos *u)
 	list = json_get(&j, 0, "levels");
 	for (v = json_first(&j, list); !rc && v >= 0; v = json_next(&j, list, v))
 		rc = read_one(u, &j, v);
-	if (rc || json_int(&j, json_get(&j, 0, "pid"), &pid) < 0 || pid < 1) {
+	if (rc || json_int(&j, json_get(&j, 0, "pid"), &pid) < 0 || pid < 1 ||
+	    json_int(&j, json_get(&j, 0, "start"), &start) < 0) {
 		errno = EBADMSG;
 		return -1;
 	}
 	u->token_file = json_dup(&j, json_get(&j, 0, "token_file"));
 	u->pid = (pid_t)pid;
-	u->alive = kill(u->pid, 0) == 0 || errno == EPERM;
+	/* Another process may have got its number, in a container very soon. */
+	u->alive = start && kin_start(u->pid) == (uint64_t)start;
 	json_free(&j);
 	free(text);
 	return 0;

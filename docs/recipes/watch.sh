@@ -37,12 +37,10 @@ stuck=$("$LMC" threads --diff "$STUCK" --no-headers -q | grep ' stuck for ' |
 $stuck"
 
 # NODE LOGGER LEVEL BEFORE: a row for each node whose level is too low.
-"$LMC" loglevel "$LOGGER" --no-headers -q | while read -r node _ level _; do
+back=$("$LMC" loglevel "$LOGGER" --no-headers -q | while read -r node _ level _; do
 	[ "$level" = DEBUG ] || continue
 	"$LMC" loglevel "$LOGGER" "$LEVEL" -n "$node" -q >/dev/null &&
-		echo "$node"
-done >"${TMPDIR:-/tmp}/watch.$$"
-[ ! -s "${TMPDIR:-/tmp}/watch.$$" ] ||
-	say "log level of $LOGGER set back to $LEVEL on: $(paste -sd' ' "${TMPDIR:-/tmp}/watch.$$")"
-rm -f "${TMPDIR:-/tmp}/watch.$$"
+		printf ' %s' "$node"
+done)
+[ -z "$back" ] || say "log level of $LOGGER set back to $LEVEL on:$back"
 exit $bad

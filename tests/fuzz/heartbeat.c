@@ -22,7 +22,7 @@ static void check(int rc, const struct report *r, bool id)
 		must(r->why[0]);
 		return;
 	}
-	must(!r->why[0] && r->b.port && r->b.text[TEXT_HOST].n && r->at.kind == ADDR_TCP);
+	must(!r->why[0] && r->b.f.port && r->b.text[TEXT_HOST].n && r->at.kind == ADDR_TCP);
 	must(id || r->b.text[TEXT_KEY].n);
 	must(r->b.text[TEXT_KEY].n <= ROSTER_KEY && r->b.text[TEXT_INFO].n <= ROSTER_INFO &&
 	     r->b.text[TEXT_VERSION].n <= ROSTER_VERSION && r->b.text[TEXT_URL].n <= ROSTER_URL);
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	check(report_instance(&r, text, n), &r, true);
 	copy = strndup(text, n);
 	if (allow_add(&a, copy, &why) == 0 && r.at.kind == ADDR_TCP)
-		allow_refuses(&a, &r.at, r.b.source, false);
+		allow_refuses(&a, &r.at, r.b.f.source, false);
 	free(copy);
 	return 0;
 }

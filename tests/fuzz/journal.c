@@ -52,7 +52,7 @@ static void check(struct roster *r)
 	must(queued == r->n);
 	list = roster_sorted(r);
 	for (uint32_t i = 0; i < r->n; i++) {
-		must(roster_find(r, list[i]->kind, roster_text(list[i], TEXT_KEY),
+		must(roster_find(r, list[i]->f.kind, roster_text(list[i], TEXT_KEY),
 				 list[i]->n[TEXT_KEY]) == list[i]);
 		buf_reset(&b);
 		must(roster_record(list[i], &b) && b.len <= ROSTER_RECORD);

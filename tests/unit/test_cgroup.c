@@ -63,6 +63,7 @@ TEST(limits_are_written_and_taken_from_the_caller)
 {
 	int64_t memory = 1 << 20;
 	long procs = 7;
+	char events[PATH_MAX];
 	const char *path;
 
 	setenv("LMC_FAKE_CGROUP", "1", 1);
@@ -81,6 +82,10 @@ TEST(limits_are_written_and_taken_from_the_caller)
 	CHECK(!text_of("3/cgroup.kill"));
 	cgroup_kill(CGROUP_ALL);
 	CHECK_STR(text_of("cgroup.kill"), "1");
+	CHECK_INT(cgroup_ooms(3), 0);
+	snprintf(events, sizeof events, "%s/3/memory.events", cgroup_top());
+	CHECK_INT(write_file(events, "max 9\noom 2\noom_kill 3\noom_group_kill 1\n", 41, 0600), 0);
+	CHECK_INT(cgroup_ooms(3), 3);
 }
 
 TEST(a_line_names_the_job_whatever_stands_around_it_and_wherever_it_is_cut)

@@ -266,17 +266,17 @@ TEST(sources_are_counted_as_entries_come_move_and_go)
 
 	conf.per_source = 1;
 	begin(&r);
-	memcpy(rep.b.source, one, 16);
+	memcpy(rep.b.f.source, one, 16);
 	e = beat(&r, AT("a"), 0);
 	CHECK(e && !beat(&r, AT("b"), 0));
-	memcpy(rep.b.source, two, 16);
+	memcpy(rep.b.f.source, two, 16);
 	CHECK(beat(&r, AT("a"), 1) == e);
 	CHECK_INT(peers_count(&r.sources, one), 0);
 	CHECK_INT(peers_count(&r.sources, two), 1);
 	CHECK_STR(said, "joined:a:80 moved:a:80");
 	roster_drop(&r, e, ROSTER_LEFT);
 	CHECK_INT(peers_count(&r.sources, two), 0);
-	memset(rep.b.source, 0, 16);
+	memset(rep.b.f.source, 0, 16);
 	CHECK(beat(&r, AT("a"), 2) && beat(&r, AT("b"), 2));
 	conf.per_source = 0;
 	roster_free(&r);
@@ -317,8 +317,8 @@ TEST(a_heartbeat_cut_anywhere_is_read_or_refused)
 		free(p);
 	}
 	CHECK_INT(report_heartbeat(&rep, whole, sizeof whole - 1), 0);
-	CHECK_INT(b->pid, 12030);
-	CHECK_INT(b->port, 8200);
+	CHECK_INT(b->f.pid, 12030);
+	CHECK_INT(b->f.port, 8200);
 	CHECK_MEM(b->text[TEXT_KEY].p, b->text[TEXT_KEY].n, "http://192.0.2.2:8200");
 	CHECK_MEM(b->text[TEXT_VERSION].p, b->text[TEXT_VERSION].n, "0.3");
 	CHECK_MEM(b->text[TEXT_INFO].p, b->text[TEXT_INFO].n, "{\"a b\": 1}");
