@@ -29,11 +29,12 @@ enum {
 	TOKEN       = 16 << 10,		/* bytes of a bearer token */
 	TARGET      = 32 << 10,
 	VERSION     = 128,		/* bytes of a resourceVersion, opaque to us */
-	WORD        = 254,		/* bytes of a namespace, a name or a port, and NUL */
+	WORD        = 64,		/* bytes of a namespace, a name or a port, and NUL */
 	SELECTOR    = 4096,
 	SLOW_MS     = 30000,		/* between two tries, at most */
 	WATCH_TURNS = 60,		/* intervals that a watch lasts, ... */
 	WATCH_MS    = 2000,		/* ... and no less */
+	SHORT_MS    = 1000,		/* one that ends sooner did not work */
 	GRACE_MS    = 5000		/* for the API to end a watch by itself */
 };
 
@@ -354,7 +355,6 @@ static void event(struct k8s *k, const struct json *j)
 		}
 	}
 	free(name);
-	k->fails = 0;
 }
 
 static int on_event(struct client_req *r, const char *p, size_t n)
@@ -389,10 +389,12 @@ static void watched(struct supply *s, struct k8s *k)
 	struct client_req *r = &k->req;
 	bool gone = k->gone || (r->end == CLIENT_ANSWER && r->status == 410);
 	bool over = r->end == CLIENT_ANSWER && r->status == 200 && !k->gone;
+	bool lasted = r->status == 200 && clock_ms() - k->began >= SHORT_MS;
 
 	json_stream_free(&k->stream);
-	if (over && clock_ms() - k->began >= s->interval) {
+	if (lasted)
 		k->fails = 0;
+	if (over && lasted) {
 		tick(s);
 		return;
 	}
@@ -423,10 +425,10 @@ static void done(struct client_req *r)
 
 /* ---- what is asked for ---- */
 
-/* Names of Kubernetes: small letters, digits, "-" and "." (RFC 1123). */
+/* Namespaces, Services and ports are labels (RFC 1123): none has a dot. */
 static bool word(char *to, const char *p, size_t n)
 {
-	if (!n || n >= WORD || strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789-.") < n)
+	if (!n || n >= WORD || strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789-") < n)
 		return false;
 	memcpy(to, p, n);
 	to[n] = '\0';
