@@ -146,7 +146,7 @@ default_b fd00::2:8080'
 		"status":{"podIP":"127.0.0.5","conditions":[{"type":"Ready","status":"True"}]}}'
 	run names 'k8s:pods?selector=app=lmc,x/y=z&port=web'
 	is 'default_a 127.0.0.2:8081'
-	[ "$(seen 'labelSelector=app%3Dlmc%2Cx%2Fy%3Dz&')" = 1 ]
+	[ "$(seen 'labelSelector=app%3Dlmc%2Cx%2Fy%3Dz&limit')" = 1 ]
 	run names 'k8s:default/pods?port=7&selector=x%2Fy%3Dz'
 	is 'default_a 127.0.0.2:7'
 	run names 'k8s:pods?selector=app=other&port=web'

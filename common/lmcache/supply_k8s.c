@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "die.h"
 #include "file.h"
-#include "json_stream.h"
+#include "jsonl.h"
 #include "k8s_rows.h"
 #include "supply.h"
 
@@ -66,7 +66,7 @@ struct k8s {
 	char        version[VERSION];	/* to watch from; "": a list first */
 	char       *more;		/* the next page, or NULL */
 	/* the watch under way */
-	struct json_stream stream;
+	struct buf  part;		/* of an event */
 	bool        dirty, gone;
 	char        why[SUPPLY_WHY];	/* an event that is none, or "" */
 };
@@ -357,29 +357,30 @@ static void event(struct k8s *k, const struct json *j)
 	free(name);
 }
 
+static int on_line(void *ctx, const char *p, size_t n)
+{
+	struct k8s *k = ctx;
+	struct json_error e;
+	struct json j;
+
+	if (json_parse(&j, p, n, EVENT, 0, &e) < 0)
+		return -1;
+	event(k, &j);
+	json_free(&j);
+	return k->gone || k->why[0] ? -1 : 0;
+}
+
 static int on_event(struct client_req *r, const char *p, size_t n)
 {
 	struct supply *s = r->ctx;
 	struct k8s *k = s->state;
-	struct json_error e;
-	struct json j;
-	int rc = 0;
+	int rc = r->status == 200 ? jsonl_feed(&k->part, p, n, on_line, k) : 0;
 
-	if (r->status != 200)
-		return 0;
-	while (!k->gone && !k->why[0] && (rc = json_stream(&k->stream, &p, &n)) > 0) {
-		if (json_parse(&j, k->stream.text.p, k->stream.text.len, EVENT, 0, &e) < 0) {
-			rc = -1;
-			break;
-		}
-		event(k, &j);
-		json_free(&j);
-	}
-	if (rc < 0)
-		snprintf(k->why, sizeof k->why, "the watch is not a stream of JSON objects");
+	if (rc < 0 && !k->gone && !k->why[0])
+		snprintf(k->why, sizeof k->why, "the watch is not a stream of JSON texts");
 	if (k->dirty)
 		publish(s, k);
-	return k->gone || k->why[0] ? -1 : 0;
+	return rc;
 }
 
 /* A watch that was cut off is taken up again, and only when that does not help
@@ -391,7 +392,7 @@ static void watched(struct supply *s, struct k8s *k)
 	bool over = r->end == CLIENT_ANSWER && r->status == 200 && !k->gone;
 	bool lasted = r->status == 200 && clock_ms() - k->began >= SHORT_MS;
 
-	json_stream_free(&k->stream);
+	buf_free(&k->part);
 	if (lasted)
 		k->fails = 0;
 	if (over && lasted) {
@@ -503,10 +504,10 @@ static void own_namespace(struct k8s *k, const char *dir)
 
 static void free_k8s(struct k8s *k)
 {
-	struct buf *all[] = { &k->target, &k->bearer, &k->token_file, &k->ca_file, &k->path };
+	struct buf *all[] = { &k->target, &k->bearer, &k->token_file, &k->ca_file, &k->path,
+			      &k->part };
 
 	drop_all(k);
-	json_stream_free(&k->stream);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		buf_free(all[i]);
 	free(k->object);
@@ -541,7 +542,7 @@ static int open_k8s(struct supply *s)
 		dir = DIRECTORY;
 	k->target.max = k->bearer.max = k->path.max = TARGET;
 	k->token_file.max = k->ca_file.max = TARGET;
-	k->stream.text.max = EVENT;
+	k->part.max = EVENT;
 	own_namespace(k, dir);
 	why = set_server(k);
 	if (!want(k, s->spec + 4))
