@@ -70,6 +70,7 @@ demo_mp0'
 	printf '[{"name":"a","host":"h",\n"port":70000}]' >bad
 	printf '[{"name":"a",]' >none
 	fails_with 0 "$LMC" nodes --check good
+	fails_with 0 "$LMC" nodes --check - <good
 	fails_with 1 "$LMC" nodes --check bad
 	has "bad:2:8: nodes[0].port: 70000 is not a port"
 	fails_with 2 "$LMC" nodes --check none
