@@ -48,4 +48,10 @@ bool kin_kill_all(int64_t ms);
  * loop takes them. 0, or -1 with errno. before_exit runs last. */
 int  kin_guard(int *fd, void (*before_exit)(void));
 
+/* For one that must not be killed between two steps: the caller goes on as a
+ * child, which gets signo when the parent, that everybody knows and would kill,
+ * is gone. The parent forwards SIGTERM and SIGINT, blocked in the child until its
+ * loop takes them, and exits with its status. 0, or -1 with errno. */
+int  kin_front(int signo);
+
 #endif

@@ -338,10 +338,8 @@ static int part(int keep, const sigset_t *set, void (*before_exit)(void))
 
 	if (ward < 0)
 		return -1;
-	if (ward == 0) {
-		setpgid(0, 0);
+	if (ward == 0)
 		return prctl(PR_SET_CHILD_SUBREAPER, 1L);
-	}
 	if (keep >= 0)
 		dup2(keep, 3);
 	close_all_from(keep >= 0 ? 4 : 3);
@@ -385,12 +383,30 @@ int kin_guard(int *fd, void (*before_exit)(void))
 	if (part(-1, &set, before_exit) < 0)
 		return -1;
 	inherited_n = 0;	/* they are the guardian's */
+	setpgid(0, 0);
 	above = guardian;
 	prctl(PR_SET_PDEATHSIG, (long)SIGCHLD);
 	if (pipe2(alive, O_CLOEXEC) < 0 || part(alive[1], &set, before_exit) < 0)
 		return -1;
 	above = 0;
+	setpgid(0, 0);
 	close(alive[1]);
 	*fd = alive[0];
 	return 0;
+}
+
+int kin_front(int signo)
+{
+	pid_t front = getpid();
+	sigset_t set;
+
+	note_inherited();
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (part(-1, &set, NULL) < 0 || prctl(PR_SET_PDEATHSIG, (long)signo) < 0)
+		return -1;
+	return getppid() == front ? 0 : raise(signo);
 }
