@@ -600,6 +600,20 @@ while b"the end" not in last and (b := os.read(0, 65536)):
 	[ "$(grep -c "some line of text" got)" = 100000 ]
 }
 
+@test "interpreters are looked up in the PATH of the start, at every start of a plugin" {
+	plugin bin/bash '#!/bin/sh' 'echo "by $0"' 'exec /bin/sh "$@"'
+	chmod 755 bin/bash
+	plugin p/x.sh 'echo "has $PATH"' 'PATH=/nowhere' 'exit 1'
+	PATH=$PWD/bin:$PATH run "$LMC" plugin-run --until-done --backoff 10ms --restart-limit 2 p
+	[ "$(grep -cxF "[x.sh] by $PWD/bin/bash" <<<"$output")" = 3 ]
+	[ "$(grep -cF "[x.sh] has $PWD/bin:" <<<"$output")" = 3 ]
+	# without one it is the system's
+	run env -i "$LMC" plugin-run --until-done --restart never p
+	has "[x.sh]* exited with code 1"
+	run env -i "$LMC" plugin-run --list p
+	has "/bin/bash p/x.sh"
+}
+
 @test "a file that is swapped while it runs is checked anew before it runs again" {
 	plugin p/x.sh 'echo first; exit 1'
 	run_plugins --no-watch --backoff 300ms p
