@@ -252,6 +252,7 @@ more() {
 
 	cluster 3
 	beat one
+	wait_until 10 key one
 	follow
 	wait_until 10 listed one
 	for i in 0 1 2; do
@@ -483,6 +484,7 @@ guarded() {
 	chmod 600 word
 	registry=${registry/:\/\//://lmc@}?password-file=word
 	beat one --interval 4s --ttl 9s
+	wait_until 10 key one
 	follow
 	wait_until 10 listed one
 	n=$(calls Authenticate)
