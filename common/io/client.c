@@ -274,7 +274,6 @@ static const char *told(CURLcode code)
 	case CURLE_OUT_OF_MEMORY:		return "out of memory";
 	case CURLE_TOO_MANY_REDIRECTS:		return "too many redirects";
 	case CURLE_BAD_CONTENT_ENCODING:	return "an unknown content encoding";
-	case CURLE_READ_ERROR:			return "what was to be sent cannot be read";
 	default:				return "the request failed";
 	}
 }
@@ -327,6 +326,7 @@ static void judge(struct client_req *r, CURLcode code)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
+	case CURLE_READ_ERROR:		/* TLS that ended without its goodbye */
 		cut_off(r);
 		break;
 	case CURLE_GOT_NOTHING:

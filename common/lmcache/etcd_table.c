@@ -212,6 +212,8 @@ void etcd_table_list(const struct etcd_table *t, size_t prefix_n, struct supply 
 {
 	for (int i = 0; i < t->n; i++)
 		add_pair(s, &t->pair[i], prefix_n);
-	if (t->more)
-		supply_bad(s, "keys are too many, over %d, or too long", SUPPLY_MAX);
+	if (t->more && t->n == SUPPLY_MAX)
+		supply_full(s);
+	else if (t->more)
+		supply_bad(s, "a key too long");
 }
