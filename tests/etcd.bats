@@ -139,14 +139,14 @@ more() {
 	cluster 1
 	start demo --instance here
 	echo "$addr" >list
-	start proxy --nodes '[]' --registry file:list --heartbeat-url "$registry" --heartbeat-interval 1s
+	start proxy --nodes '[]' --registry file:list --heartbeat-url "$registry" --heartbeat-interval 5s
 	local front=$pid at=$port
 	wait_until 10 key "frontend-127.0.0.1-$at"
 	run ctl get --print-value-only "/lmc/test/frontend-127.0.0.1-$at"
 	[ "$(jq -r .api_address,.pid <<<"$output" | xargs)" = "http://127.0.0.1:$at $front" ]
 	# three intervals, unless told otherwise
 	run ctl lease timetolive "$(ctl lease list | tail -n 1)"
-	has 'granted with TTL(3s)'
+	has 'granted with TTL(15s)'
 	follow
 	wait_until 10 eval 'tail -n 1 out | grep -q here_worker0'
 	fails_with 0 "$LMC" nodes --from "$registry" -o name
