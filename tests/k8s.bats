@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # k8s.bats - frontends and nodes that Kubernetes names
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154 # url, output, log, addrs are of lib.bash
+# shellcheck disable=SC2016,SC2154 # for eval; url, output, log, addrs are of lib.bash
 
 bats_require_minimum_version 1.5.0
 load lib
