@@ -206,7 +206,7 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	fails_with 2 "$LMC" heartbeat --url http://h/x --report-host 'a/b'
 	has "--report-host: a/b: "
 	fails_with 2 "$LMC" heartbeat --url http://h/x --instance-id ""
-	fails_with 2 "$LMC" heartbeat --coordinator-url http://h --instance-id a/b
+	fails_with 2 "$LMC" heartbeat --once --coordinator-url http://127.0.0.1:9 --instance-id a/b
 	has "--instance-id: a/b has a slash"
 	fails_with 2 "$LMC" heartbeat --url http://h/x --registry-token none
 	has "unable to read the token none"
