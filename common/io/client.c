@@ -87,13 +87,17 @@ static void note_status(struct client_req *r)
 	r->status = (int)status;
 }
 
-/* libcurl takes a head that the connection's end cut off for a whole one. */
+/* libcurl takes a head that the connection's end cut off for a whole one.
+ * Trailers come here as well, behind the body and without an end of their own. */
 static size_t on_head(char *p, size_t size, size_t n, void *ctx)
 {
 	struct client_req *r = ctx;
 
 	n *= size;
-	r->whole_head = n <= 2 && n && p[n - 1] == '\n';
+	if (n <= 2 && n && p[n - 1] == '\n')
+		r->whole_head = true;
+	else if (n > 5 && !memcmp(p, "HTTP/", 5))
+		r->whole_head = false;
 	return n;
 }
 
