@@ -136,7 +136,7 @@ static void json(struct buf *b, struct call *c)
 
 static int show(int n, char **names)
 {
-	struct ask a = { .proto = { .ways = config_get, .flags = CALL_JSON },
+	struct ask a = { .proto = { .ways = config_get, .flags = CALL_OBJECT },
 			 .heads = endpoint_heads, .check = check, .rows = rows,
 			 .json = json };
 	struct buf list = BUF(CALL_PATH), query = BUF(CALL_PATH);

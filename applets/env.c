@@ -122,17 +122,10 @@ static void json(struct buf *b, struct call *c)
 	js_close(b, '}');
 }
 
-static void check(struct call *c)
-{
-	if (json_type(&c->json, 0) != JSON_OBJECT)
-		call_fail(c, EXIT_NO, "%s: its answer is no JSON object",
-			  call_who(c->node));
-}
-
 static int env_run(int argc, char **argv)
 {
-	struct ask a = { .proto = { .ways = ways, .flags = CALL_JSON | CALL_TEXT },
-			 .heads = heads, .rows = rows, .json = json, .check = check };
+	struct ask a = { .proto = { .ways = ways, .flags = CALL_OBJECT | CALL_TEXT },
+			 .heads = heads, .rows = rows, .json = json };
 
 	if (!strcmp(call_o.output, "raw") && !o.show)
 		die(EXIT_USAGE, "-o raw has all secrets: say --show-secrets if "

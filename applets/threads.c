@@ -631,7 +631,7 @@ static void periodic_json(struct buf *b, struct call *c)
 
 static int periodic(void)
 {
-	struct ask a = { .proto = { .ways = periodic_ways, .flags = CALL_JSON },
+	struct ask a = { .proto = { .ways = periodic_ways, .flags = CALL_OBJECT },
 			 .heads = periodic_heads, .rows = periodic_rows,
 			 .json = periodic_json };
 	struct buf q = BUF(CALL_PATH);

@@ -140,7 +140,7 @@ static void print(struct call *c)
 /* With a file as the reference no line has to wait. */
 int config_diff(const char *file)
 {
-	struct call proto = { .ways = config_get, .flags = CALL_JSON };
+	struct call proto = { .ways = config_get, .flags = CALL_OBJECT };
 	struct call_nodes ns = ask_nodes(false);
 	struct json from_file;
 	struct call *calls;

@@ -222,7 +222,7 @@ static void post(struct changes *all, int from, int to, bool back)
 		body[n].max = BODY_MAX;
 		put_body(&body[n], ch, back);
 		calls[n] = (struct call){ .node = ch->node, .ways = config_post,
-			.flags = CALL_JSON, .done = nothing, .ctx = ch,
+			.flags = CALL_OBJECT, .done = nothing, .ctx = ch,
 			.body = body[n].p, .body_n = body[n].len };
 		ch->sent = true;
 		call_start(&calls[n++]);
@@ -279,7 +279,7 @@ static struct call *each_of(struct changes *all, int from, int to, const struct 
 
 	for (i = from; i < to; i++) {
 		calls[i - from] = (struct call){ .node = all[i].node, .ways = ways,
-			.flags = CALL_JSON, .done = nothing };
+			.flags = CALL_OBJECT, .done = nothing };
 		if (all[i].done)
 			call_start(&calls[i - from]);
 	}
@@ -420,7 +420,7 @@ static int run(void)
 {
 	struct call_nodes ns = ask_nodes(!config_o.dry);
 	struct changes *all = xcalloc((size_t)ns.n, sizeof *all);
-	struct call proto = { .ways = config_get, .flags = CALL_JSON };
+	struct call proto = { .ways = config_get, .flags = CALL_OBJECT };
 	struct call *calls;
 	struct report r;
 	int i;

@@ -226,6 +226,10 @@ static void judge_body(struct call *c)
 			  e.what);
 	else if (!(c->flags & CALL_TEXT) && fails_inside(&c->json))
 		refused(c);
+	else if ((c->flags & CALL_OBJECT) == CALL_OBJECT &&
+		 json_type(&c->json, 0) != JSON_OBJECT)
+		call_fail(c, EXIT_NO, "%s: the answer is no JSON object",
+			  call_who(c->node));
 }
 
 static void judge_transport(struct call *c)
