@@ -47,6 +47,8 @@ bool muster_turn(struct muster *f);
  *	{"nodes":[…],"sources":[{"source","entries","bad","stale","why"}],"left_out":N}
  */
 int  muster_print(struct muster *f, struct buf *out);
+/* "name", "host" and "port" of an entry in such a list. */
+void muster_place(struct buf *b, const char *name, const struct addr *a);
 /* The first source that has never told anything, or NULL: *why. */
 const char *muster_failed(const struct muster *f, const char **why);
 void muster_free(struct muster *f);
