@@ -145,6 +145,9 @@ value_is() {
 		--canary 1 --verify 200ms
 	value_is min_retrieve_tokens worker0 5
 	value_is min_retrieve_tokens worker1 5
+	fails_with 1 "$LMC" config set min_retrieve_tokens=6 -n worker0 -n mp0 --canary 1
+	has "nothing was changed"
+	value_is min_retrieve_tokens worker0 5
 }
 
 @test "--canary sets everything back when a later node fails" {

@@ -28,6 +28,7 @@ struct changes {		/* one node's */
 	int   n, exit, status;
 	bool  sent, done;
 	char *error;
+	struct call post, look;
 };
 
 /* A member by its name, or by "outer.inner" in an MP server's tree; -1. */
