@@ -191,11 +191,11 @@ const struct applet config_applet = {
 	.about =
 		"Reads all nodes, and changes those that -n or -a name.\n"
 		" get [KEY]...       all of it, or these keys\n"
-		" diff [FILE]        where nodes differ from the first, or from a file\n"
+		" diff [FILE|-]      where nodes differ from the first, or from a file\n"
 		" set KEY=VALUE...   with the type that the key's value has now\n"
 		" set KEY:=JSON...   with exactly this value\n"
 		" export             one node's configuration as a file\n"
-		" apply FILE         set what differs from a JSON or YAML file\n"
+		" apply FILE|-       set what differs from a JSON or YAML file\n"
 		"\n"
 		"What is set is read back and shown. Only the node's configuration "
 		"object changes: a component that took a value at its start goes on with "

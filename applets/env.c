@@ -39,7 +39,7 @@ static bool secret_name(const char *name)
 	return false;
 }
 
-/* Known beginnings, a "password=" somewhere, and what stands before the @ of
+/* Known beginnings, a "password=", "--api-key " or "token": somewhere, and what stands before the @ of
  * a URL. */
 static bool secret_value(const char *v)
 {
@@ -53,7 +53,7 @@ static bool secret_value(const char *v)
 	for (i = 0; i < sizeof starts / sizeof *starts; i++)
 		if (!strncmp(v, starts[i], strlen(starts[i])))
 			return true;
-	if (strchr(v, '=') && secret_name(v))
+	if ((strpbrk(v, "= ") || strstr(v, "\":")) && secret_name(v))
 		return true;
 	for (; url; url = strstr(url + 3, "://")) {
 		at = url + 3 + strcspn(url + 3, "/ @");

@@ -186,8 +186,8 @@ static void refused(struct call *c)
 	call_fail(c, c->status == 401 || c->status == 403 ? EXIT_DENIED :
 		  c->node->via && c->status == 502 ? EXIT_REACH :
 		  c->node->via && c->status == 504 ? EXIT_TIMEOUT : EXIT_NO,
-		  "%s: %s%s(HTTP %d)", call_who(c->node), b.p ? b.p : "",
-		  b.len ? " " : "", c->status);
+		  b.len ? "%s: %s (HTTP %d)" : "%s:%s HTTP %d", call_who(c->node),
+		  b.len ? b.p : "", c->status);
 	buf_free(&b);
 }
 
