@@ -58,6 +58,11 @@ jv config_find(const struct json *j, const char *key)
 	return v;
 }
 
+bool config_is_mp(const struct json *j)
+{
+	return json_get(j, 0, "mp") >= 0;
+}
+
 bool config_nan(const struct json *j)
 {
 	double d;

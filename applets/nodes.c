@@ -268,7 +268,7 @@ static bool is_node(const struct call *c)
 
 static void scan(struct report *r)
 {
-	struct call proto = { .ways = version, .flags = CALL_JSON | CALL_WHOLE, 
+	struct call proto = { .ways = version, .flags = CALL_JSON | CALL_WHOLE,
 			      .timeout_ms = call_o.timeout == CALL_TIMEOUT ? SCAN_MS : 0 };
 	struct call_nodes ns = { 0 };
 	struct call *calls;

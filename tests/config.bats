@@ -106,6 +106,8 @@ value_is() {
 	fails_with 1 "$LMC" config diff f.yaml -n worker0
 	has "demo_worker0  min_retrieve_tokens  0      5"
 	shape config diff -n worker0 -n worker1
+	fails_with 1 "$LMC" config diff -n worker0 -n mp0
+	is "lmc config: demo_mp0 ($PWD/mp.sock) is of another kind than the first node: compare those of one kind"
 }
 
 @test "export and apply keep a configuration in a file" {

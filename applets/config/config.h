@@ -31,6 +31,8 @@ struct changes {		/* one node's */
 	struct call post, look;
 };
 
+/* Of an MP server, in sections. */
+bool config_is_mp(const struct json *j);
 /* A member by its name, or by "outer.inner" in an MP server's tree; -1. */
 jv config_find(const struct json *j, const char *key);
 

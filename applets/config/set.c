@@ -157,7 +157,7 @@ static void plan(struct changes *ch, struct call *c)
 	fail_call(ch, c);
 	if (ch->error)
 		return;
-	if (c->way == &config_get[1] || json_get(&c->json, 0, "mp") >= 0) {
+	if (c->way == &config_get[1] || config_is_mp(&c->json)) {
 		char text[512];
 
 		snprintf(text, sizeof text, "%s is an MP server: its configuration can "
