@@ -139,7 +139,7 @@ static void add(const char *option, const char *kind, const char *url,
 	b->token = token;
 	b->told = told;
 	if (beat_open(b, kind, url) < 0)
-		die(EXIT_USAGE, "--%s %s: %s", option, safe(url, strlen(url)), b->why);
+		die(EXIT_USAGE, "--%s %s: %s", option, safe(b->spec, strlen(b->spec)), b->why);
 	b->due = clock_ms() + o.delay;
 	/* not empty: the first beat that is taken is worth a line */
 	memcpy(said[beats_n++], "?", 2);
@@ -310,8 +310,8 @@ const struct applet heartbeat_applet = {
 		"interval, of which two must fit.",
 	.args  = "",
 	.examples =
-		"lmc heartbeat --url http://registry:5000/lmcache_heartbeat --port 8000\n"
-		"  announce this machine's frontend every 30 s\n"
+		"lmc heartbeat --url http://registry:5000/heartbeat --via 127.0.0.1:8000\n"
+		"  announce this machine's frontend and its nodes every 30 s\n"
 		"lmc heartbeat --once -q --url http://registry:5000/heartbeat\n"
 		"  from cron\n",
 	.opts  = opts, .run = heartbeat_run,

@@ -86,8 +86,8 @@ static void take_labels(void)
 		    safe(o.style.node_label, strlen(o.style.node_label)));
 	need_pairs(&o.labels, "label");
 	need_pairs(&o.grouping, "grouping");
-	if (o.labels.n > EXPO_EXTRAS - 2)
-		die(EXIT_USAGE, "--label: %d at most", EXPO_EXTRAS - 2);
+	if (o.labels.n > EXPO_EXTRAS - 3)
+		die(EXIT_USAGE, "--label: %d at most", EXPO_EXTRAS - 3);
 	for (int i = 0; i < o.labels.n; i++) {
 		const char *l = o.labels.v[i], *eq = strchr(l, '=');
 
@@ -175,6 +175,7 @@ static void answers_free(struct answers *a)
 	for (int i = 0; i < a->n; i++) {
 		free(a->v[i].name);
 		free(a->v[i].said);
+		free(a->v[i].frontend);
 		free(a->v[i].p);
 	}
 	free(a->v);
@@ -193,6 +194,7 @@ static void take_call(struct answers *a, struct call *c, int64_t at)
 
 	*x = (struct answer){
 		.name = xstrdup(c->node->name), .said = xstrdup(call_who(c->node)),
+		.frontend = c->node->frontend ? xstrdup(c->node->frontend) : NULL,
 		.is_node = true, .up = c->exit == EXIT_OK, .took_us = c->us,
 		.at_us = at,
 	};
@@ -253,7 +255,7 @@ static void take_file(struct answers *a, const char *operand)
 	bool in = strcmp(file, "-") == 0;
 
 	x->said = xstrdup(safe(in ? "stdin" : file, strlen(in ? "stdin" : file)));
-	x->p = read_file(in ? "/dev/stdin" : file, TEXT_MAX, &x->n);
+	x->p = read_input(file, TEXT_MAX, &x->n);
 	x->up = x->p != NULL;
 	if (x->up) {
 		x->format = expo_sniff(x->p, x->n);
@@ -494,7 +496,7 @@ const struct applet metrics_applet = {
 	.about =
 		"Asks the nodes for their metrics at once and prints them as one "
 		"exposition: every family's HELP and TYPE once, its samples together, "
-		"each with the label node (and role). What two nodes have alike stays "
+		"each with the label node (and role, and frontend). What two nodes have alike stays "
 		"apart, what one node says twice is left out and counted, values stay "
 		"the bytes they were.\n"
 		"\n"

@@ -58,7 +58,7 @@ static int check_list(const char *path)
 	struct nodes ns;
 	struct json j;
 	size_t n;
-	char *text = read_file(path, SOURCE_FILE_MAX, &n);
+	char *text = read_input(path, SOURCE_FILE_MAX, &n);
 	const char *name = safe(path, strlen(path));
 
 	if (!text)

@@ -11,5 +11,9 @@
 
 /* malloc'd, *out bytes of it; NULL: no memory, over max bytes, or not gzip. */
 char *gunzip(const void *p, size_t n, size_t max, size_t *out);
+/* What gzip_again() was told to be like, without head: 0 when it is exactly
+ * len bytes, else -1. */
+int gunzip_like(const char *p, size_t n, const char *like, size_t like_n,
+		char *out, size_t len);
 
 #endif

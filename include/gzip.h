@@ -11,13 +11,14 @@
 
 struct gzip;
 
-struct gzip *gzip_new(void);		/* NULL: no memory */
+struct gzip *gzip_new(bool head);	/* head: for a peer; NULL: no memory */
 /* The next bytes; last: the end of the stream. They must live until gzip_read
  * has answered 0. */
 void gzip_feed(struct gzip *g, const char *p, size_t n, bool last);
 /* Compressed bytes into out: how many, 0 when all that was fed is in. */
 size_t gzip_read(struct gzip *g, char *out, size_t cap);
-void gzip_again(struct gzip *g);	/* a new stream */
+/* A new stream without head, of a text that is mostly like that one. */
+void gzip_again(struct gzip *g, const char *like, size_t n);
 void gzip_free(struct gzip *g);		/* NULL is fine */
 
 #endif

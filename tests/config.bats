@@ -65,6 +65,20 @@ value_is() {
 	fails_with 1 "$LMC" config set min_retrieve_tokens=5 lmcache_instance_id=x -n worker0
 	has "lmcache_instance_id"
 	has "not mutable"
+	# what it took all the same is told as read back
+	has "min_retrieve_tokens  0       5"
+	value_is min_retrieve_tokens worker0 5
+}
+
+@test "options and keys that do not belong together are refused" {
+	house
+	fails_with 2 "$LMC" config get --canary 1
+	fails_with 2 "$LMC" config diff --dry-run
+	fails_with 2 "$LMC" config set min_retrieve_tokens=5 --verify 1s -n worker0
+	has "--verify goes with --canary"
+	fails_with 2 "$LMC" config set min_retrieve_tokens=5 min_retrieve_tokens=6 -n worker0
+	has "min_retrieve_tokens is there twice"
+	value_is min_retrieve_tokens worker0 0
 }
 
 @test "--dry-run tells and changes nothing, without -a" {
@@ -108,6 +122,21 @@ value_is() {
 	printf '{"a":' >bad.json
 	fails_with 2 "$LMC" config apply bad.json -n worker0
 	has "bad.json:1:6"
+	printf '{"min_retrieve_tokens":NaN}' >nan.json
+	fails_with 2 "$LMC" config apply nan.json -n worker0
+	value_is min_retrieve_tokens worker0 5
+}
+
+@test "apply and diff take standard input; what they tell is one line" {
+	house
+	printf '{"extra_config": {\n  "a": 1,\n  "b": Infinity\n}}' >f.json
+	"$LMC" config apply - -n worker0 --dry-run -o jsonl <f.json >o.jsonl
+	[ "$(wc -l <o.jsonl)" = 1 ]
+	grep -q '"after":{"a":1,"b":"Infinity"}' o.jsonl
+	sed 's/Infinity/2/' f.json >g.json
+	fails_with 0 "$LMC" config apply - -n worker0 <g.json
+	"$LMC" config export -n worker0 >all.json
+	fails_with 0 "$LMC" config diff - -n worker0 <all.json
 }
 
 @test "--canary changes the rest only after the first stayed healthy" {

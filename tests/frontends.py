@@ -11,6 +11,8 @@ A frontend answers /api/nodes, and metrics and version of its nodes under
     /set?n=N&gone=1        the registry does not name it any more
     /set?n=N&nodes=K       it has K nodes
     /set?n=N&body=TEXT     it answers /api/nodes with that text
+    /set?n=N&metrics=TEXT  its nodes' metrics are that text
+    /set?n=N&wait=1        they are not told (wait=0: now)
     /set?registry=STATUS   what the registry answers with
     /seen                  how often /api/nodes was asked, in all
 """
@@ -21,9 +23,20 @@ import os
 import socket
 import urllib.parse
 
-METRICS = """# HELP lmcache:num_hit_tokens Hits
-# TYPE lmcache:num_hit_tokens counter
+METRICS = """# HELP lmcache:num_hit_tokens_total Hits
+# TYPE lmcache:num_hit_tokens_total counter
 lmcache:num_hit_tokens_total{model_name="m"} %d
+# TYPE lmcache:num_hit_tokens_created gauge
+lmcache:num_hit_tokens_created{model_name="m"} 1
+# TYPE lmcache:wait_seconds histogram
+lmcache:wait_seconds_bucket{le="1"} 2
+lmcache:wait_seconds_bucket{le="+Inf"} 3
+lmcache:wait_seconds_sum 4
+lmcache:wait_seconds_count 3
+# TYPE lmcache_wait_seconds gauge
+lmcache_wait_seconds 5
+lmcache_wait_seconds 6
+untyped_info 1
 """
 
 
@@ -33,6 +46,8 @@ class House:
         self.fronts = []
         self.status = 200
         self.seen = 0
+        self.rest = "".join(
+            f'wide{i // 4}{{i="{i}"}} 1\n' for i in range(args.wide))
 
     def infos(self):
         infos = {}
@@ -64,6 +79,9 @@ class Front:
         self.house, self.number = house, number
         self.nodes, self.body = house.args.nodes, None
         self.down = self.gone = False
+        self.metrics = None
+        self.told = asyncio.Event()
+        self.told.set()
         self.port = 0
 
     def set(self, query):
@@ -71,6 +89,11 @@ class Front:
         self.gone = query.get("gone", str(int(self.gone))) == "1"
         self.nodes = int(query.get("nodes", self.nodes))
         self.body = query.get("body", self.body)
+        self.metrics = query.get("metrics", self.metrics)
+        if query.get("wait") == "1":
+            self.told.clear()
+        elif "wait" in query:
+            self.told.set()
 
     def names(self):
         stem = "" if self.house.args.same else f"h{self.number}_"
@@ -100,7 +123,9 @@ class Front:
         if not path.startswith("/proxy2/") or name not in self.names():
             return 404, '{"detail":"Not Found"}'
         if rest == "metrics":
-            return 200, METRICS % self.number + "# padding\n" * self.house.args.pad
+            if self.metrics is not None:
+                return 200, self.metrics
+            return 200, METRICS % self.number + self.house.rest
         return 200, json.dumps(f"{self.number} {name} {rest}")
 
 
@@ -112,9 +137,11 @@ async def serve(reader, writer, who):
                 break
             target = head.split(b" ")[1].decode()
             path, _, query = target.partition("?")
+            if path.endswith("/metrics"):
+                await who.told.wait()
             act = who.registry if isinstance(who, House) else who.answer
             status, body = act(urllib.parse.unquote(path),
-                               dict(urllib.parse.parse_qsl(query)))
+                               dict(urllib.parse.parse_qsl(query, True)))
             body = body.encode()
             writer.write(b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\n"
                          b"Content-Length: %d\r\n\r\n" % (status, len(body)))
@@ -130,7 +157,7 @@ async def main():
     p.add_argument("--ready-fd", type=int, required=True)
     p.add_argument("--frontends", type=int, default=3)
     p.add_argument("--nodes", type=int, default=2)
-    p.add_argument("--pad", type=int, default=0, help="more lines of metrics")
+    p.add_argument("--wide", type=int, default=0, help="more samples")
     p.add_argument("--same", action="store_true", help="nodes have the same names everywhere")
     p.add_argument("--python", action="store_true", help="as lmcache_frontend: no ids")
     house = House(p.parse_args())

@@ -26,7 +26,7 @@ told() {
 	import json, sys
 	r = [json.loads(l) for l in open(sys.argv[1])]
 	q = [{k: v[0] for k, v in x["query"].items()} for x in r]
-	sys.exit(not eval(sys.argv[2]))
+	sys.exit(not eval(f"({sys.argv[2]})"))
 	E
 }
 
@@ -219,6 +219,30 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	told 'r[0]["headers"]["Authorization"] == "Bearer s3cret"'
 	grep -q '^GET /version' asked
 	no grep -q s3cret asked
+}
+
+@test "user and password of a URL are sent as lmcache_frontend's library does, and stand in no log" {
+	local at
+
+	registry
+	at=http://lmc:s3%2Fcret@${reg#http://}
+	beat --url "$at/h" --coordinator-url "$at" --nodes '[]'
+	wait_until 10 told '{(x["line"][:6], x["headers"].get("Authorization")) for x in r} >=
+		{("GET /h", "Basic bG1jOnMzL2NyZXQ="), ("POST /", "Basic bG1jOnMzL2NyZXQ=")}'
+	stop
+	grep -qF "url=$reg/h" "$log"
+	no grep -q cret "$log"
+	echo 500 >mode
+	fails_with 1 "$LMC" heartbeat --once --url "$at/h" --nodes '[]'
+	has "unable to tell $reg/h: "
+	rm mode
+	"$LMC" heartbeat --once --url "http://lmc@${reg#http://}/h" --nodes '[]'
+	told 'r[-1]["headers"]["Authorization"] == "Basic bG1jOg=="'
+	echo other >token
+	"$LMC" heartbeat --once --url "$at/h" --registry-token token --nodes '[]'
+	told 'r[-1]["headers"]["Authorization"] == "Bearer other"'
+	fails_with 2 "$LMC" heartbeat --once --url "http://a%2@h/x"
+	has "bad percent-encoding"
 }
 
 @test "an IPv6 address is announced in brackets, a name as it is" {

@@ -125,8 +125,10 @@ class Api(http.server.BaseHTTPRequestHandler):
 
     def list(self, kind, version, ns, query):
         c, mode = self.server.cluster, self.server.cluster.modes["list"]
-        if mode == "slow":
-            time.sleep(4)
+        while mode == "slow":
+            with c.lock:
+                c.lock.wait(1)
+            mode = c.modes["list"]
         if mode.isdigit():
             return self.fail(int(mode), "told to")
         if mode == "garbage":
@@ -322,7 +324,9 @@ def main():
     api.page = args.page
     threading.Thread(target=api.serve_forever, daemon=True).start()
     for s in (api, control):
-        os.write(args.ready_fd, b"127.0.0.1:%d\n" % s.server_address[1])
+        host, port = s.server_address[:2]
+        os.write(args.ready_fd, (("[%s]:%d\n" if ":" in host else "%s:%d\n")
+                                 % (host, port)).encode())
     os.close(args.ready_fd)
     control.serve_forever()
 

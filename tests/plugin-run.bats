@@ -306,6 +306,11 @@ cgroup_here() {
 	skip "no writable cgroup v2 here"
 }
 
+its_cgroup() {
+	curl -s --unix-socket s http://localhost/plugins |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["cgroup"])'
+}
+
 sleeps() {
 	[ "$(pgrep -cxf "sleep $secs")" = "$1" ]
 }
@@ -318,8 +323,7 @@ sleeps() {
 	run_plugins --status "unix:$PWD/s" p
 	wait_until 10 sleeps 1
 	ps_row a.sh 'r["processes"] == 3'
-	top=$(curl -s --unix-socket s http://localhost/plugins | python3 -c 'import json, sys
-print(json.load(sys.stdin)["cgroup"])')
+	top=$(its_cgroup)
 	[ "$(wc -l <"$top/1/cgroup.procs")" = 3 ]
 	"$LMC" plugin-run --status "unix:$PWD/s" --stop a.sh
 	wait_until 10 ps_row a.sh 'r["state"] == "stopped"'
@@ -330,11 +334,13 @@ print(json.load(sys.stdin)["cgroup"])')
 	kill -KILL "$pid" $(supervisor)
 	wait_until 2 sleeps 0
 	wait_until 5 no test -e "$top"
-	run_plugins p
+	run_plugins --status "unix:$PWD/s" p
 	wait_until 10 sleeps 1
+	top=$(its_cgroup)
+	test -d "$top"
 	stop "$pid"
 	sleeps 0
-	[ "$(find "${top%/*}" -maxdepth 1 -name 'lmc-*' | wc -l)" = 0 ]
+	no test -e "$top"
 }
 
 @test "alone in its cgroup it makes room: a group with members can limit no child" {

@@ -97,6 +97,7 @@ load house
 	threads
 	threads --diff 100ms
 	loglevel
+	loglevel lmcache INFO
 	config
 	config diff conf.json
 	exec-script -e 1

@@ -40,5 +40,7 @@ int config_diff(const char *file);
 
 /* A configuration file, JSON or YAML; dies. */
 void config_file(const char *path, struct json *j);
+/* Is there a NaN in it? A node takes it, and answers 500 from then on. */
+bool config_nan(const struct json *j);
 
 #endif

@@ -47,6 +47,18 @@ static struct change *add(struct changes *ch, const char *key)
 	return c;
 }
 
+/* A value's own text, which can be sent again whatever is in it. */
+static void keep(struct buf *b, const struct json *j, jv v)
+{
+	const char *p = "null";
+	size_t n = 4;
+
+	if (v >= 0)
+		json_raw(j, v, &p, &n);
+	buf_reset(b);
+	buf_add(b, p, n);
+}
+
 /* Checked before any node is asked: a "=" with a key before it. */
 static char *split(char *word, bool *is_json)
 {
@@ -69,16 +81,19 @@ static void parse_words(void)
 {
 	struct json_error e;
 	struct json j;
-	int i;
+	int i, k;
 
 	parsed = xcalloc((size_t)words_n, sizeof *parsed);
 	for (i = 0; i < words_n; i++) {
 		parsed[i].value = split(words[i], &parsed[i].is_json);
 		parsed[i].key = words[i];
+		for (k = 0; k < i; k++)
+			if (!strcmp(words[k], words[i]))
+				die(EXIT_USAGE, "%s is there twice", safe(words[i], strlen(words[i])));
 		if (!parsed[i].is_json)
 			continue;
 		if (json_parse(&j, parsed[i].value, strlen(parsed[i].value), BODY_MAX,
-			       JSON_INF, &e) < 0 || strstr(parsed[i].value, "NaN"))
+			       JSON_INF, &e) < 0 || config_nan(&j))
 			die(EXIT_USAGE, "%s: %s is not JSON (NaN would break the node)",
 			    parsed[i].key, safe(parsed[i].value, strlen(parsed[i].value)));
 		json_free(&j);
@@ -100,7 +115,7 @@ static void from_word(struct changes *ch, const struct json *now, const struct w
 		fail(ch, EXIT_NO, text);
 		return;
 	}
-	js_value(&c->before, NULL, now, v);
+	keep(&c->before, now, v);
 	if (w->is_json) {
 		buf_puts(&c->after, w->value);
 	} else if (setting_value(now, v, w->value, &c->after, &why) < 0) {
@@ -122,17 +137,13 @@ static void from_file(struct changes *ch, const struct json *now)
 	char *key;
 
 	for (v = json_first(file, 0); v >= 0; v = json_next(file, 0, v)) {
-		const char *p;
-		size_t n;
-
 		key = json_dup(file, json_key(file, v));
 		was = key ? json_get(now, 0, key) : -1;
 		if (was >= 0 && setting_same(now, was, file, v))
 			continue;
 		c = add(ch, key ? key : "");
-		json_raw(file, v, &p, &n);
-		buf_add(&c->after, p, n);
-		js_value(&c->before, NULL, now, was);
+		keep(&c->after, file, v);
+		keep(&c->before, now, was);
 		c->differs = true;
 	}
 }
@@ -176,11 +187,7 @@ static void put_body(struct buf *b, const struct changes *ch, bool back)
 			buf_putc(b, ',');
 		json_puts(b, ch->v[i].key);
 		buf_putc(b, ':');
-		/* js_value() made strings of what JSON has no word for. */
-		if (back && (!strcmp(value->p, "\"Infinity\"") || !strcmp(value->p, "\"-Infinity\"")))
-			buf_add(b, value->p + 1, value->len - 2);
-		else
-			buf_add(b, value->p, value->len);
+		buf_add(b, value->p, value->len);
 	}
 	js_close(b, '}');
 }
@@ -227,10 +234,9 @@ static void post(struct changes *all, int from, int to, bool back)
 			warn("unable to set back: %s", calls[i].error);
 		if (!back)
 			fail_call(ch, &calls[i]);
-		if (back && !calls[i].exit)
-			ch->done = false;
-		else if (!calls[i].exit)
-			ch->done = true;
+		/* Of several keys some may be refused: 200, and what it took shows. */
+		if (!calls[i].exit || (!back && calls[i].status == 200))
+			ch->done = !back;
 		call_free(&calls[i]);
 		buf_free(&body[i]);
 	}
@@ -260,8 +266,7 @@ static void read_back(struct changes *ch, struct call *c)
 				 "reads afterwards", call_who(ch->node), ch->v[i].key);
 			fail(ch, EXIT_NO, text);
 		}
-		buf_reset(&ch->v[i].after);
-		js_value(&ch->v[i].after, NULL, &c->json, v);
+		keep(&ch->v[i].after, &c->json, v);
 		json_free(&want);
 	}
 }
@@ -344,29 +349,43 @@ static bool stay_healthy(struct changes *all, int from, int to)
 
 /* --- telling --------------------------------------------------------------------------- */
 
+/* On one line, and in JSON's own words. */
+static void tell_value(struct report *r, const char *key, const struct buf *text)
+{
+	struct buf b = BUF(BODY_MAX);
+	struct json j = { 0 };
+	struct json_error e;
+	jv v = json_parse(&j, text->p ? text->p : "", text->len, BODY_MAX,
+			  JSON_INF | JSON_SURROGATE, &e);
+
+	if (r->form == OUT_TABLE) {
+		js_value(&b, NULL, &j, v);
+		table_puts(&r->table, b.p);
+	} else {
+		js_value(&r->json, key, &j, v);
+	}
+	buf_free(&b);
+	json_free(&j);
+}
+
 static void tell_one(struct report *r, const struct changes *ch, const struct change *c)
 {
 	if (r->form == OUT_TABLE) {
 		table_puts(&r->table, ch->node->name);
 		table_puts(&r->table, c->key);
-		table_puts(&r->table, c->before.p);
-		table_puts(&r->table, c->after.p);
-		return;
+	} else {
+		js_open(&r->json, NULL, '{');
+		js_str(&r->json, "key", c->key);
 	}
-	js_open(&r->json, NULL, '{');
-	js_str(&r->json, "key", c->key);
-	buf_printf(&r->json, ",\"before\":%s", c->before.p ? c->before.p : "null");
-	buf_puts(&r->json, ",\"after\":");
-	if (c->after.p && (!strcmp(c->after.p, "Infinity") || !strcmp(c->after.p, "-Infinity")))
-		json_puts(&r->json, c->after.p);
-	else
-		buf_puts(&r->json, c->after.p ? c->after.p : "null");
-	js_close(&r->json, '}');
+	tell_value(r, "before", &c->before);
+	tell_value(r, "after", &c->after);
+	if (r->form != OUT_TABLE)
+		js_close(&r->json, '}');
 }
 
 static void tell(struct report *r, const struct changes *ch)
 {
-	bool show = (ch->done || config_o.dry) && !ch->error;
+	bool show = ch->done || (config_o.dry && !ch->error);
 	int i;
 
 	report_node(r, ch->node, ch->status, ch->exit, ch->error);

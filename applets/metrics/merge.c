@@ -81,6 +81,8 @@ static unsigned extras_of(struct expo_extra extra[EXPO_EXTRAS],
 	if (*s->node_label) {
 		extra[n++] = (struct expo_extra){ s->node_label, x->name, false };
 		extra[n++] = (struct expo_extra){ "role", label_role(x->name), true };
+		if (x->frontend)
+			extra[n++] = (struct expo_extra){ "frontend", x->frontend, false };
 	}
 	for (unsigned i = 0; i < s->extras && n < EXPO_EXTRAS; i++)
 		extra[n++] = s->extra[i];
@@ -102,6 +104,11 @@ static void per_node(struct buf *b, const struct answers *a, const struct style 
 		buf_printf(b, "%s{", name);
 		merge_put_label(b, *s->node_label ? s->node_label : "node",
 				a->v[i].name, strlen(a->v[i].name));
+		if (a->v[i].frontend) {
+			buf_putc(b, ',');
+			merge_put_label(b, "frontend", a->v[i].frontend,
+					strlen(a->v[i].frontend));
+		}
 		buf_puts(b, "} ");
 		buf_add(b, text, expo_format_number(text, value(&a->v[i])));
 		buf_putc(b, '\n');

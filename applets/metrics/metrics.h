@@ -15,6 +15,7 @@ enum { TEXT_MAX = 1 << 30 };	/* bytes of what is made here */
 struct answer {
 	char  *name;		/* the label's value */
 	char  *said;		/* as messages call it */
+	char  *frontend;	/* that it is behind, as a label too; or NULL */
 	char  *p;		/* what it answered */
 	size_t n;
 	enum expo_format format;

@@ -23,7 +23,7 @@ enum {
 	SPARES       = 256,	/* buffers kept for the next scrape */
 	SPARES_BYTES = 8 << 20,	/* of all of them */
 	AT_ONCE      = 64,	/* of many nodes, those asked at a time */
-	SLOW_MS      = 250,	/* one that has not answered by then counts no more */
+	SLOW_MS      = 250,	/* one without its first byte by then counts no more */
 	SPARE_BYTES  = 256 << 10,	/* a larger one is not kept */
 	SPARE_MS     = 30000,	/* how long, after the last one */
 	TARGET_MAX   = 8 * NODE_NAME
@@ -105,6 +105,8 @@ static void fanout_drop(struct fanout *f)
 	if (shared == f)
 		shared = NULL;
 	timer_stop(&f->more);
+	for (int i = 0; i < PARTS; i++)
+		buf_free(&f->like[i]);
 	free(f->said);
 	free(f);
 }
@@ -283,7 +285,8 @@ static void look_for_slow(struct timer *t)
 	for (int i = 0; i < f->next; i++) {
 		struct said *s = &f->said[i];
 
-		if (s->fetch && !s->slow && loop_now() - s->began >= SLOW_MS) {
+		if (s->fetch && !s->slow && loop_now() - s->began >=
+		    (s->fetch->body.len ? 4 * SLOW_MS : SLOW_MS)) {
 			s->slow = true;
 			f->running--;
 		}
@@ -330,6 +333,8 @@ static struct fanout *fanout_new(const struct waiter *w, int64_t deadline)
 	}
 	f->left = f->n;
 	f->many = f->n > MANY;
+	for (int i = 0; i < PARTS; i++)
+		f->like[i].max = LIKE_BYTES;
 	start_more(f);
 	return f;
 }

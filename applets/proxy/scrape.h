@@ -15,6 +15,7 @@ enum {
 	NODE_BYTES = 16 << 20,	/* of one node's answer (threats.md T17) */
 	NODE_SAMPLES = 500000,	/* the same */
 	MANY       = 256,	/* nodes: of more, answers are kept compressed */
+	LIKE_BYTES = 32 << 10,	/* as far back as deflate sees */
 	PARTS      = 24,	/* in so many parts */
 	STEMS      = 2048	/* families that are told apart for it, and twice */
 };
@@ -50,7 +51,8 @@ struct fanout {
 	bool           many;
 	size_t         max;		/* bytes of one answer */
 	struct timer   more;
-	struct { uint32_t hash; uint8_t part; } stem[STEMS];
+	struct { uint32_t hash; uint8_t part; struct said *first; } stem[STEMS];
+	struct buf     like[PARTS];	/* what the first ones said */
 	unsigned       stems_n;
 	size_t         weight[PARTS];	/* bytes in each part, of all nodes */
 	size_t         bytes;		/* of what was said so far */

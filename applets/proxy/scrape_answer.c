@@ -338,7 +338,7 @@ void answer(struct waiter *w)
 		waiter_free(w);
 		return;
 	}
-	if (w->gzipped && (w->gzip = gzip_new()))
+	if (w->gzipped && (w->gzip = gzip_new(true)))
 		reply_header(x, "Content-Encoding: gzip");
 	gone = x->on_abort;
 	x->on_abort = NULL;	/* w is needed after reply_start */

@@ -3,8 +3,10 @@
  *
  * A thousand nodes say 70 MB, and a family's samples stand together only when
  * the last node has spoken. So answers are checked when they come, kept
- * compressed in parts, by family, and merged part after part.
+ * compressed in parts, by family, and merged part after part. What the first
+ * one said of a family is what the others' are compressed by.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 enum {
 	TURN_BYTES = 1 << 20,	/* unpacked before others have their turn */
 	PIECE      = 16 << 10,
+	ABSENT     = INT_MAX,	/* instead of duplicates: too late for this merge */
 	SCRATCH_MAX = 256 << 10	/* of each buffer kept for the next answer */
 };
 
@@ -59,8 +62,9 @@ static size_t stem(const char *p, size_t n)
 
 /* Names that ':' and '_' tell apart may become one. A new name goes where there
  * is least, so that no part is much larger than the others. */
-static unsigned part_of(struct fanout *f, const char *p, size_t n)
+static unsigned part_of(struct said *s, const char *p, size_t n, bool *first)
 {
+	struct fanout *f = s->of;
 	uint32_t h = 2166136261u, at;
 	unsigned part = 0;
 
@@ -68,14 +72,18 @@ static unsigned part_of(struct fanout *f, const char *p, size_t n)
 		h = (h ^ (unsigned char)(p[i] == ':' ? '_' : p[i])) * 16777619u;
 	h |= 1;
 	for (at = h >> 8 & (STEMS - 1); f->stem[at].hash; at = (at + 1) & (STEMS - 1))
-		if (f->stem[at].hash == h)
+		if (f->stem[at].hash == h) {
+			*first = f->stem[at].first == s;
 			return f->stem[at].part;
-	if (f->stems_n > STEMS / 2)
+		}
+	*first = f->stems_n <= STEMS / 2;
+	if (!*first)
 		return h % PARTS;
 	for (unsigned i = 1; i < PARTS; i++)
 		if (f->weight[i] < f->weight[part])
 			part = i;
 	f->stem[at].hash = h;
+	f->stem[at].first = s;
 	f->stem[at].part = (uint8_t)part;
 	f->stems_n++;
 	return part;
@@ -102,11 +110,13 @@ static size_t name_in(const char **p, const char *end)
 
 static struct buf parts[PARTS];
 
-static void split(struct fanout *f, const char *at, size_t len)
+static void split(struct said *s)
 {
-	const char *end = at + len, *next, *last = NULL, *p;
+	const char *at = s->body.p, *end = at + s->body.len, *next, *last = NULL, *p;
+	struct fanout *f = s->of;
 	size_t last_n = 0, n;
 	unsigned part = 0;
+	bool first = false;
 
 	for (; at < end; at = next) {
 		next = memchr(at, '\n', (size_t)(end - at));
@@ -115,12 +125,14 @@ static void split(struct fanout *f, const char *at, size_t len)
 		n = name_in(&p, next);
 		/* samples of one name stand together */
 		if (n && (n != last_n || memcmp(p, last, n)))
-			part = part_of(f, p, stem(p, n));
+			part = part_of(s, p, stem(p, n), &first);
 		for (unsigned i = 0; i < PARTS && !n; i++)
 			buf_add(&parts[i], at, (size_t)(next - at));
 		if (n) {
 			buf_add(&parts[part], at, (size_t)(next - at));
 			f->weight[part] += (size_t)(next - at);
+			if (first)
+				buf_add(&f->like[part], at, (size_t)(next - at));
 		}
 		last = p;
 		last_n = n;
@@ -137,15 +149,22 @@ void many_rest(void)
 		buf_free(&parts[i]);
 }
 
-static int pack(struct buf *out, const struct buf *in)
+/* In front of what is packed. */
+struct as {
+	uint32_t len, like;
+};
+
+static int pack(struct buf *out, const struct buf *in, const struct buf *like)
 {
+	struct as as = { (uint32_t)in->len, (uint32_t)like->len };
 	size_t n;
 
-	if (in->bad || (!packer && !(packer = gzip_new())))
+	if (in->bad || (!packer && !(packer = gzip_new(false))))
 		return -1;
 	if (!in->len)
 		return 0;
-	gzip_again(packer);
+	buf_add(out, (char *)&as, sizeof as);
+	gzip_again(packer, like->p, like->len);
 	gzip_feed(packer, in->p, in->len, true);
 	while (buf_room(out, PIECE) == 0 && (n = gzip_read(packer, out->p + out->len, PIECE)))
 		out->len += n;
@@ -161,16 +180,16 @@ void many_keep(struct said *s)
 	buf_reset(&packed);
 	s->raw = s->body.len;
 	s->format = expo_sniff(s->body.p, s->body.len);
-	good = s->raw && check(s);
+	good = check(s);
 	for (unsigned i = 0; i < PARTS && good; i++) {
 		parts[i].max = NODE_BYTES;
 		buf_reset(&parts[i]);
 	}
 	if (good)
-		split(s->of, s->body.p, s->body.len);
+		split(s);
 	for (unsigned i = 0; i < PARTS && good; i++) {
 		s->part[i] = (uint32_t)packed.len;
-		good = pack(&packed, &parts[i]) == 0;
+		good = pack(&packed, &parts[i], &s->of->like[i]) == 0;
 	}
 	s->part[PARTS] = (uint32_t)packed.len;
 	s->packed = good ? malloc(packed.len + 1) : NULL;
@@ -217,7 +236,12 @@ int many_begin(struct waiter *w)
 	w->opts.out = w->out = EXPO_TEXT;	/* one end, after the last pass */
 	w->text = calloc(n, sizeof *w->text);
 	w->duplicates = calloc(n, sizeof *w->duplicates);
-	return w->text && w->duplicates ? begin_pass(w) : -1;
+	if (!w->text || !w->duplicates)
+		return -1;
+	for (int i = 0; i < w->of->n; i++)
+		if (!w->of->said[i].packed)
+			w->duplicates[i] = ABSENT;
+	return begin_pass(w);
 }
 
 bool many_more(struct waiter *w)
@@ -237,13 +261,19 @@ bool many_more(struct waiter *w)
 
 static int add_part(const struct said *s, unsigned part, struct buf *to)
 {
-	size_t from = s->part[part], n = s->part[part + 1] - from, len;
-	char *text = n ? gunzip(s->packed + from, n, NODE_BYTES, &len) : NULL;
+	const char *p = s->packed + s->part[part];
+	size_t n = s->part[part + 1] - s->part[part];
+	struct as as;
 
-	if (text)
-		buf_add(to, text, len);
-	free(text);
-	return n && !text ? -1 : 0;
+	if (!n)
+		return 0;
+	memcpy(&as, p, sizeof as);
+	if (buf_room(to, as.len) < 0 ||
+	    gunzip_like(p + sizeof as, n - sizeof as, s->of->like[part].p, as.like,
+			to->p + to->len, as.len) < 0)
+		return -1;
+	to->len += as.len;
+	return 0;
 }
 
 /* All parts where there is one pass for all of them. */
@@ -268,9 +298,9 @@ static void tell_nodes(struct waiter *w)
 	for (int i = 0; i < w->of->n; i++) {
 		struct said *s = &w->of->said[i];
 
-		s->up = s->packed != NULL;
+		s->up = w->duplicates[i] != ABSENT;
 		s->samples = s->up ? s->whole_samples : 0;
-		s->duplicates = w->duplicates[i];
+		s->duplicates = s->up ? w->duplicates[i] : 0;
 	}
 }
 
@@ -283,9 +313,11 @@ int many_fill(struct waiter *w)
 
 		if (done > TURN_BYTES)
 			return 0;
-		if (s->packed && add(w, s) < 0)
+		if (w->duplicates[w->at] == ABSENT)
+			continue;
+		if (add(w, s) < 0)
 			return -1;
-		done += s->packed ? s->raw / w->passes : 0;
+		done += s->raw / w->passes;
 	}
 	if (expo_seal(w->merge) < 0)
 		return -1;

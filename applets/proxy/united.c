@@ -186,6 +186,7 @@ int united_configure(struct nodes *ns, struct node_error *e)
 
 /* ---- what the helper says ---- */
 
+/* What was said of a registry already is not logged again. */
 static void tell_sources(const struct json *j)
 {
 	jv list = json_get(j, 0, "sources"), v;
@@ -196,7 +197,8 @@ static void tell_sources(const struct json *j)
 		char *of = json_dup(j, json_get(j, v, "source"));
 		char *why = json_dup(j, json_get(j, v, "why"));
 
-		if (why)
+		json_raw(j, v, &p, &n);
+		if (why && (!sources.len || !memmem(sources.p, sources.len, p, n)))
 			log_event(LOG_WARN, json_true(j, json_get(j, v, "stale")) ?
 				  "registry does not tell" : "entries of a registry left out",
 				  "registry", of ? of : "", "reason", why, NULL);

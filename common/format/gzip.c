@@ -16,21 +16,23 @@ struct gzip {
 	bool     last, done;
 };
 
-struct gzip *gzip_new(void)
+struct gzip *gzip_new(bool head)
 {
 	struct gzip *g = calloc(1, sizeof *g);
 
-	if (g && deflateInit2(&g->z, LEVEL, Z_DEFLATED, WINDOW + GZIP_HEAD,
-			      MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+	if (g && deflateInit2(&g->z, LEVEL, Z_DEFLATED,
+			      head ? WINDOW + GZIP_HEAD : -WINDOW, MEMORY,
+			      Z_DEFAULT_STRATEGY) != Z_OK) {
 		free(g);
 		g = NULL;
 	}
 	return g;
 }
 
-void gzip_again(struct gzip *g)
+void gzip_again(struct gzip *g, const char *like, size_t n)
 {
 	deflateReset(&g->z);
+	deflateSetDictionary(&g->z, (const Bytef *)like, (uInt)n);
 	g->last = g->done = false;
 }
 

@@ -267,23 +267,34 @@ static int fetch(struct call *c, const struct place *p, const char *path,
 	return c->exit == EXIT_OK ? 0 : wrong(e, c->exit, "%s", c->error);
 }
 
-/* 1: it names frontends without their nodes, as lmc discovery does; *out is as
- * it was. */
+/* A registry's: infos, instances, or frontends without their nodes. */
+static bool is_registry(const struct json *j)
+{
+	jv list = json_get(j, 0, "nodes"), v, c;
+
+	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
+		c = json_get(j, v, "children");
+		if (c < 0)
+			c = json_get(j, v, "nodes");
+		if (json_first(j, c) < 0 &&
+		    (c >= 0 || json_true(j, json_get(j, v, "is_proxy"))) &&
+		    !json_is(j, json_get(j, v, "name"), LOCAL_PROXY))
+			return true;
+	}
+	return json_get(j, 0, "processInfos") >= 0 || json_get(j, 0, "instances") >= 0;
+}
+
 static int from_frontend(struct call_nodes *out, struct call *c,
 			 const struct addr *via, struct call_error *e)
 {
 	struct node_error ne;
 	struct nodes ns;
-	int bare = 0;
 
 	if (nodes_parse(&ns, c->answer.p, c->answer.len, &ne) < 0)
 		return wrong(e, EXIT_NO, "the list of nodes: %s", ne.what);
-	for (int i = 0; i < ns.n && !via; i++)
-		bare |= !ns.proxies[i].n && strcmp(ns.proxies[i].self.name, LOCAL_PROXY);
-	if (!bare)
-		take(out, &ns, via);
+	take(out, &ns, via);
 	nodes_free(&ns);
-	return bare;
+	return 0;
 }
 
 /* Whatever muster.h knows to ask. */
@@ -303,12 +314,14 @@ static int from_registry(struct call_nodes *out, const char *spec, struct call_e
 	if (muster_add(m, spec, &why) < 0)
 		rc = wrong(e, EXIT_USAGE, "%s: %s", safe(spec, strlen(spec)), why);
 	else {
-		while (!muster_turn(m))
+		while (!muster_left_out(m) && !muster_turn(m))
 			;
 		rc = muster_failed(m, &why) ? wrong(e, EXIT_REACH, "%s: %s",
 						    safe(spec, strlen(spec)), why) :
-		     muster_print(m, &list) < 0 || nodes_parse(&ns, list.p, list.len, &ne) < 0 ?
-		     wrong(e, EXIT_NO, "%s: its list is too large", safe(spec, strlen(spec))) : 0;
+		     muster_print(m, &list) < 0 || muster_left_out(m) ||
+		     nodes_parse(&ns, list.p, list.len, &ne) < 0 ?
+		     wrong(e, EXIT_NO, "%s: its list is too large: " MUSTER_LIMITS,
+			   safe(spec, strlen(spec))) : 0;
 	}
 	if (!rc) {
 		take(out, &ns, NULL);
@@ -332,8 +345,7 @@ static int from_url(struct call_nodes *out, const char *url, bool through,
 	rc = fetch(&c, &p, *p.path && !through ? p.path : "/api/nodes", e);
 	if (rc)
 		rc = !through && c.status == 404 && !*p.path ? 1 : -1;
-	else if (!through && (json_get(&c.json, 0, "processInfos") >= 0 ||
-			      json_get(&c.json, 0, "instances") >= 0))
+	else if (!through && is_registry(&c.json))
 		rc = 1;
 	else
 		rc = from_frontend(out, &c, through ? &p.addr : NULL, e);
