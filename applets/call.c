@@ -65,35 +65,16 @@ static void take_headers(void)
 	}
 }
 
-static char *read_stdin(size_t *n)
-{
-	struct buf b = BUF(BODY_MAX);
-	ssize_t got;
-
-	do {
-		if (buf_room(&b, 1 << 16) < 0)
-			die(EXIT_SYS, "unable to read standard input:");
-		got = read(0, b.p + b.len, 1 << 16);
-		if (got < 0)
-			die(EXIT_SYS, "unable to read standard input:");
-		b.len += (size_t)got;
-	} while (got);
-	*n = b.len;
-	return b.p;
-}
-
 static void take_body(struct call *c, char *word)
 {
 	const char *p;
 
 	c->body = word;
 	c->body_n = strlen(word);
-	if (!strcmp(word, "@-")) {
-		c->body = read_stdin(&c->body_n);
-	} else if (*word == '@') {
-		c->body = read_file(word + 1, BODY_MAX, &c->body_n);
+	if (*word == '@') {
+		c->body = read_input(word + 1, BODY_MAX, &c->body_n);
 		if (!c->body)
-			die(EXIT_SYS, "unable to read %s:", word + 1);
+			die(EXIT_USAGE, "unable to read %s:", word + 1);
 	}
 	for (p = c->body; *p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'; p++)
 		;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +13,9 @@
 #include "file.h"
 #include "yaml.h"
 
-enum { FILE_MAX = 8 << 20 };
+enum { FILE_MAX = 8 << 20, VERIFY_MS = 10000 };
 
-struct config_options config_o = { .verify = 10000 };
+struct config_options config_o = { .verify = VERIFY_MS };
 
 static const struct opt opts[] = {
 	FLAG(0, "dry-run", &config_o.dry, "say what would change and change nothing"),
@@ -57,17 +58,33 @@ jv config_find(const struct json *j, const char *key)
 	return v;
 }
 
+bool config_is_mp(const struct json *j)
+{
+	return json_get(j, 0, "mp") >= 0;
+}
+
+bool config_nan(const struct json *j)
+{
+	double d;
+	jv v;
+
+	for (v = 0; v < j->n; v++)
+		if (json_type(j, v) == JSON_NUMBER && !json_num(j, v, &d) && isnan(d))
+			return true;
+	return false;
+}
+
 void config_file(const char *path, struct json *j)
 {
 	struct buf text = BUF(FILE_MAX);
 	struct json_error e;
 	struct yaml_error ye;
 	size_t n;
-	char *p = read_file(path, FILE_MAX, &n);
+	char *p = read_input(path, FILE_MAX, &n);
 
 	if (!p)
 		die(EXIT_USAGE, "unable to read %s:", safe(path, strlen(path)));
-	if (p[strspn(p, " \t\r\n")] == '{') {
+	if (strchr("{[", p[strspn(p, " \t\r\n")])) {
 		if (json_parse(j, p, n, FILE_MAX, JSON_INF | JSON_SURROGATE, &e) < 0)
 			die(EXIT_USAGE, "%s:%d:%d: %s", path, e.line, e.column, e.what);
 	} else if (yaml_json(p, n, &text, &ye) < 0) {
@@ -75,8 +92,9 @@ void config_file(const char *path, struct json *j)
 	} else if (json_parse(j, text.p, text.len, FILE_MAX, JSON_INF, &e) < 0) {
 		die(EXIT_USAGE, "%s: %s", path, e.what);
 	}
-	if (json_type(j, 0) != JSON_OBJECT)
-		die(EXIT_USAGE, "%s is no object of keys and values", path);
+	if (json_type(j, 0) != JSON_OBJECT || config_nan(j))
+		die(EXIT_USAGE, "%s is no object of keys and values that a node can "
+		    "keep (NaN is none)", path);
 }
 
 /* --- showing --------------------------------------------------------------------- */
@@ -123,7 +141,7 @@ static void json(struct buf *b, struct call *c)
 
 static int show(int n, char **names)
 {
-	struct ask a = { .proto = { .ways = config_get, .flags = CALL_JSON },
+	struct ask a = { .proto = { .ways = config_get, .flags = CALL_OBJECT },
 			 .heads = endpoint_heads, .check = check, .rows = rows,
 			 .json = json };
 	struct buf list = BUF(CALL_PATH), query = BUF(CALL_PATH);
@@ -154,6 +172,10 @@ static int config_run(int argc, char **argv)
 {
 	const char *verb = argc ? argv[0] : "get";
 
+	if (strcmp(verb, "set") && strcmp(verb, "apply") && (config_o.dry || config_o.canary))
+		die(EXIT_USAGE, "--dry-run and --canary go with set and apply");
+	if (config_o.verify != VERIFY_MS && !config_o.canary)
+		die(EXIT_USAGE, "--verify goes with --canary");
 	if (!strcmp(verb, "get"))
 		return show(argc ? argc - 1 : 0, argv + (argc > 0));
 	if (!strcmp(verb, "diff") && argc < 3)
@@ -174,11 +196,11 @@ const struct applet config_applet = {
 	.about =
 		"Reads all nodes, and changes those that -n or -a name.\n"
 		" get [KEY]...       all of it, or these keys\n"
-		" diff [FILE]        where nodes differ from the first, or from a file\n"
+		" diff [FILE|-]      where nodes differ from the first, or from a file\n"
 		" set KEY=VALUE...   with the type that the key's value has now\n"
 		" set KEY:=JSON...   with exactly this value\n"
 		" export             one node's configuration as a file\n"
-		" apply FILE         set what differs from a JSON or YAML file\n"
+		" apply FILE|-       set what differs from a JSON or YAML file\n"
 		"\n"
 		"What is set is read back and shown. Only the node's configuration "
 		"object changes: a component that took a value at its start goes on with "

@@ -216,7 +216,7 @@ static void make_form(void)
 
 static void take_script(int argc, char **argv)
 {
-	if (o.expr ? argc : !argc)
+	if (o.expr ? argc || !*o.expr : !argc)
 		die(EXIT_USAGE, "one of FILE, - and --expr is needed");
 	if (o.expr) {
 		/* On a line of its own a comment at the end does no harm. */

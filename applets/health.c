@@ -13,7 +13,7 @@
 #include "stack.h"
 
 static struct {
-	bool deep, nagios, skew;
+	bool deep, skew;
 	long expect;
 } o = { .expect = -1 };
 
@@ -21,7 +21,7 @@ static const struct opt opts[] = {
 	FLAG(0, "deep",   &o.deep,   "look at status and metrics as well, and whether those are fresh"),
 	INT(0,  "expect", "N", &o.expect, 0, 4096, "there should be this many healthy nodes at least"),
 	FLAG(0, "allow-skew", &o.skew, "nodes may run different versions"),
-	FLAG(0, "nagios", &o.nagios, "one line and status of a monitoring plugin"),
+	FLAG(0, "nagios", &die_plugin, "one line and status of a monitoring plugin"),
 	MORE(call_opts),
 	{ 0 }
 };
@@ -213,28 +213,45 @@ static void see(struct patient *p, int i)
 		p->offers |= i != MP_HEALTH || json_get(&c->json, 0, "status") >= 0;
 }
 
+/* A node that is away is away for every look: the first tells. */
+static void failed(struct patient *p, const struct call *c, const char *look)
+{
+	bool away = c->exit == EXIT_REACH || c->exit == EXIT_TIMEOUT;
+	char why[64];
+
+	if (!away)
+		snprintf(why, sizeof why, "%s: HTTP %d%s", look, c->status,
+			 c->status == 200 ? ", and no good answer" : "");
+	else
+		snprintf(why, sizeof why, "%s: %s", look,
+			 c->exit == EXIT_REACH ? "not reached" : "no answer in time");
+	if (!away || p->verdict != UNREACHABLE)
+		worse_is(p, away ? UNREACHABLE : UNHEALTHY, why);
+}
+
 /* An endpoint that a node does not have says nothing about its health. */
 static void judge(struct patient *p)
 {
 	struct call *c;
 	int i;
 
+	p->status = p->look[VERSION].status;
 	for (i = 0; i < LOOKS; i++) {
 		c = &p->look[i];
 		if (!c->ways)
 			continue;
 		if (c->us > p->us)
 			p->us = c->us;
-		if (i == VERSION || c->status)
-			p->status = c->status;
 		if (!c->exit) {
 			see(p, i);
+			p->status = p->error ? p->status : c->status;
 		} else if (!c->missing && (c->status != 200 || c->way->path[1])) {
 			p->exit = worse(p->exit, c->exit);
-			if (!p->error || c->exit == p->exit)
+			if (!p->error || c->exit == p->exit) {
 				p->error = c->error;
-			worse_is(p, c->exit == EXIT_REACH || c->exit == EXIT_TIMEOUT ?
-				 UNREACHABLE : UNHEALTHY, looks[i].name);
+				p->status = c->status;
+			}
+			failed(p, c, looks[i].name);
 		}
 	}
 	if (!p->offers && !p->exit)
@@ -282,7 +299,7 @@ static void looked(struct call *c)
 	if (--p->left)
 		return;
 	judge(p);
-	if (report.form == OUT_JSONL && !o.nagios)
+	if (report.form == OUT_JSONL && !die_plugin)
 		print(&report, p);
 }
 
@@ -363,12 +380,9 @@ static int nagios(const struct patient *all, int n, int64_t us)
 			continue;
 		fputs(sep, stdout);
 		put_plain(all[i].node->name);
-		printf(" %s", words[all[i].verdict]);
-		if (all[i].verdict != UNREACHABLE) {
-			fputs(" (", stdout);
-			put_plain(all[i].why.p);
-			putchar(')');
-		}
+		printf(" %s (", words[all[i].verdict]);
+		put_plain(all[i].why.p);
+		putchar(')');
 		sep = ", ";
 	}
 	printf(" | healthy=%d;;;0;%d degraded=%d;;;0;%d unhealthy=%d;;;0;%d "
@@ -378,18 +392,9 @@ static int nagios(const struct patient *all, int n, int64_t us)
 	return state;
 }
 
-static int nagios_unknown(const char *what)
-{
-	fputs("LMCACHE UNKNOWN - ", stdout);
-	put_plain(what);
-	putchar('\n');
-	return 3;
-}
-
 static int health_run(int argc, char **argv)
 {
 	struct call_nodes ns;
-	struct call_error e;
 	struct patient *all;
 	struct report *r = &report;
 	int64_t began = clock_us();
@@ -398,11 +403,7 @@ static int health_run(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	ask_not_raw();
-	if (call_resolve(&ns, false, &e) < 0) {
-		if (o.nagios)
-			return nagios_unknown(e.what);
-		die(e.exit, "%s", e.what);
-	}
+	ns = ask_nodes(false);
 	/* All at once, unless told otherwise: one that waits for its turn behind
 	 * others that hang would be called unreachable. */
 	if (call_o.parallel == CLIENT_PARALLEL)
@@ -413,7 +414,7 @@ static int health_run(int argc, char **argv)
 		start(&all[i], &ns.node[i]);
 	ask_wait(call_left());
 	find_skew(all, ns.n);
-	if (o.nagios)
+	if (die_plugin)
 		return nagios(all, ns.n, clock_us() - began);
 	for (i = 0; r->form != OUT_JSONL && i < ns.n; i++)
 		print(r, &all[i]);

@@ -41,7 +41,8 @@ static struct {
 static const struct opt opts[] = {
 	HEAD("Whom to tell"),
 	LIST('u', "url", "URL", &o.urls,
-	     "a registry's heartbeat URL, as for lmcache_frontend"),
+	     "a registry's heartbeat URL, as for lmcache_frontend, or "
+	     "etcd://HOST:PORT/PREFIX"),
 	LIST(0, "coordinator-url", "URL", &o.coordinators,
 	     "an LMCache MP coordinator"),
 	STR(0, "registry-token", "FILE", &o.token, "their token"),
@@ -57,14 +58,14 @@ static const struct opt opts[] = {
 	STR(0, "version-text", "TEXT", &o.facts.version,
 	    "the version, which nodes are asked for otherwise"),
 	STR(0, "instance-id", "NAME", &o.facts.id,
-	    "its name at a coordinator, else frontend-HOST-PORT"),
+	    "its name at a coordinator and in etcd, else frontend-HOST-PORT"),
 	INT(0, "pid", "PID", &o.facts.pid, 1, INT32_MAX,
 	    "the frontend's process, else this one"),
 	STR(0, "startup-time", "TIME", &o.facts.startup_time,
 	    "since when it runs, else now"),
 	HEAD("When"),
 	TIME('i', "interval", "TIME", &o.pace.interval, 100, 86400000,
-	     "between two beats, else 30s, for coordinators 5s"),
+	     "between two beats, else 30s, for etcd 10s, for coordinators 5s"),
 	TIME(0, "initial-delay", "TIME", &o.delay, 0, 86400000, "before the first"),
 	TIME(0, "ttl", "TIME", &o.pace.ttl, 200, 864000000,
 	     "after which the registries forget, where they do not say"),
@@ -139,7 +140,7 @@ static void add(const char *option, const char *kind, const char *url,
 	b->token = token;
 	b->told = told;
 	if (beat_open(b, kind, url) < 0)
-		die(EXIT_USAGE, "--%s %s: %s", option, safe(url, strlen(url)), b->why);
+		die(EXIT_USAGE, "--%s %s: %s", option, safe(b->spec, strlen(b->spec)), b->why);
 	b->due = clock_ms() + o.delay;
 	/* not empty: the first beat that is taken is worth a line */
 	memcpy(said[beats_n++], "?", 2);
@@ -310,8 +311,8 @@ const struct applet heartbeat_applet = {
 		"interval, of which two must fit.",
 	.args  = "",
 	.examples =
-		"lmc heartbeat --url http://registry:5000/lmcache_heartbeat --port 8000\n"
-		"  announce this machine's frontend every 30 s\n"
+		"lmc heartbeat --url http://registry:5000/heartbeat --via 127.0.0.1:8000\n"
+		"  announce this machine's frontend and its nodes every 30 s\n"
 		"lmc heartbeat --once -q --url http://registry:5000/heartbeat\n"
 		"  from cron\n",
 	.opts  = opts, .run = heartbeat_run,

@@ -198,32 +198,6 @@ static void print_set(struct call *c, const char *logger, const char *level,
 	report_done(r);
 }
 
-/* The levels before, in the order of the nodes; NULL where there is none. */
-static int read_before(const struct call_nodes *ns, const char *logger,
-		       char **before)
-{
-	struct call proto = { .ways = ways, .query = query_for(logger, NULL) };
-	struct call *calls = ask_all(ns, &proto, NULL);
-	int i, exit = EXIT_OK;
-	struct logger l;
-	const char *p;
-
-	for (i = 0; i < ns->n; i++) {
-		if (!calls[i].exit)
-			check(&calls[i]);
-		if (calls[i].exit) {
-			exit = worse(exit, calls[i].exit);
-			warn("%s", calls[i].error);
-			continue;
-		}
-		p = calls[i].answer.p;
-		next_logger(&p, p + calls[i].answer.len, &l);
-		before[i] = xstrndup(l.level, l.level_n);
-	}
-	ask_end(calls, ns->n);
-	return exit;
-}
-
 /* --- for a while ---------------------------------------------------------------------------- */
 
 static void on_restored(struct call *c)
@@ -232,22 +206,27 @@ static void on_restored(struct call *c)
 		check_set(c);
 }
 
-/* tell: each level that is back is a row as if it had been set. */
-static int restore(struct undos *u, bool tell)
+/* What another one will set back when its time is over is left to that. tell:
+ * each level that is back is a row as if it had been set. */
+static int restore(struct undos *u, const struct undos *all, int n, bool tell)
 {
 	struct call *calls = xcalloc((size_t)u->n, sizeof *calls);
 	int i, exit = EXIT_OK;
 
-	for (i = 0; i < u->n; i++)
+	for (i = 0; i < u->n; i++) {
 		calls[i] = (struct call){
 			.node = &u->v[i].node, .ways = ways, .done = on_restored,
 			.query = query_for(u->v[i].logger, u->v[i].level),
 		};
-	for (i = 0; i < u->n; i++)
-		call_start(&calls[i]);
+		u->v[i].done = undo_other(all, n, true, &u->v[i].node, u->v[i].logger);
+		if (!u->v[i].done)
+			call_start(&calls[i]);
+	}
 	while (call_run(-1))
 		;
 	for (i = 0; i < u->n; i++) {
+		if (u->v[i].done)
+			continue;
 		u->v[i].done = !calls[i].exit;
 		exit = worse(exit, calls[i].exit);
 		if (tell)
@@ -268,7 +247,7 @@ static int restore(struct undos *u, bool tell)
 static int restore_all(void)
 {
 	struct undos *all;
-	const char *dir;
+	const char *dir, *given = call_o.token_file;
 	struct call_error e;
 	int n = undo_find(&all, &dir), i, exit = EXIT_OK;
 
@@ -282,31 +261,34 @@ static int restore_all(void)
 				     (long)all[i].pid);
 			continue;
 		}
-		call_o.token_file = all[i].token_file ? all[i].token_file :
-			call_o.token_file;
-		if (call_read_token(&e) < 0)
-			die(e.exit, "%s", e.what);
-		exit = worse(exit, restore(&all[i], true));
+		call_o.token_file = all[i].token_file ? all[i].token_file : given;
+		if (call_read_token(&e) == 0) {
+			exit = worse(exit, restore(&all[i], all, n, true));
+			continue;
+		}
+		warn("%s", e.what);
+		exit = worse(exit, e.exit);
 	}
 	call_o.no_headers |= !n;
 	return worse(exit, report_end(&report));
 }
 
-/* A numeric level has no name that /loglevel would take. */
+/* A numeric level has no name that /loglevel would take. What another one has
+ * set for a while only is not what was before. */
 static void remember(struct undos *u, const struct call_nodes *ns,
-		     const char *logger, char **before)
+		     const char *logger, char **before, const struct undos *all, int n)
 {
+	const struct undo *other;
 	int i;
 
 	for (i = 0; i < ns->n; i++) {
-		if (!before[i])
-			continue;
-		if (!level_named(before[i], strlen(before[i])))
+		other = undo_other(all, n, false, &ns->node[i], logger);
+		if (!other && !level_named(before[i], strlen(before[i])))
 			die(EXIT_NO, "%s: %s has the level \"%s\" now, which can "
 			    "be read but not set: it could not be set back",
 			    call_who(&ns->node[i]), safe(logger, strlen(logger)),
 			    before[i]);
-		undo_add(u, &ns->node[i], logger, before[i]);
+		undo_add(u, &ns->node[i], logger, other ? other->level : before[i]);
 	}
 	if (undo_write(u) < 0)
 		die(EXIT_SYS, "unable to write the journal %s:", u->path);
@@ -315,50 +297,106 @@ static void remember(struct undos *u, const struct call_nodes *ns,
 /* --- the applet ------------------------------------------------------------------------------- */
 
 static struct {
-	const char *logger, *level;
-	char      **before;		/* by the node's index */
+	const char  *logger, *level;
+	struct call *calls;		/* these two by the node's index */
+	char       **before;
 } to_set;
 
 static void print_one(struct call *c)
 {
+	print_set(c, to_set.logger, to_set.level, to_set.before[c->node->index]);
+}
+
+static void on_set(struct call *c)
+{
 	if (!c->exit)
 		check_set(c);
-	print_set(c, to_set.logger, to_set.level, to_set.before[c->node->index]);
+	if (report.form == OUT_JSONL)
+		print_one(c);
+}
+
+static void start_set(struct call_node *n)
+{
+	to_set.calls[n->index] = (struct call){ .node = n, .ways = ways, .done = on_set,
+		.query = query_for(to_set.logger, to_set.level) };
+	call_start(&to_set.calls[n->index]);
+}
+
+/* The level before; with --for nothing is set until all are known. */
+static void on_read(struct call *c)
+{
+	const char *p = c->answer.p;
+	struct logger l;
+
+	if (!c->exit)
+		check(c);
+	if (!c->exit) {
+		next_logger(&p, p + c->answer.len, &l);
+		to_set.before[c->node->index] = xstrndup(l.level, l.level_n);
+		if (!o.duration)
+			start_set(c->node);
+	} else if (report.form == OUT_JSONL) {
+		print_one(c);
+	}
+}
+
+/* Who has set it for a while is looked up before the levels are read: one that
+ * ends in between has set back what is read. */
+static void set_for_a_while(struct call_nodes *ns, struct call *reads,
+			    struct undos *mine, const struct undos *all, int n)
+{
+	int i, exit = EXIT_OK;
+
+	for (i = 0; i < ns->n; i++) {
+		if (reads[i].exit && report.form != OUT_JSONL)
+			print_one(&reads[i]);
+		exit = worse(exit, reads[i].exit);
+	}
+	if (exit)
+		die(exit, "nothing was set: not every node could be asked for its level");
+	ask_signals();
+	remember(mine, ns, to_set.logger, to_set.before, all, n);
+	for (i = 0; i < ns->n; i++)
+		start_set(&ns->node[i]);
+	ask_wait(ns->n);
+}
+
+static int wait_and_restore(struct undos *mine, int exit)
+{
+	int64_t end = clock_ms() + o.duration;
+	struct undos *all;
+	const char *dir;
+	int n;
+
+	fflush(stdout);
+	ask_until(end, end);
+	n = undo_find(&all, &dir);
+	exit = worse(exit, restore(mine, all, n, false));
+	return exit ? exit : ask_signal() ? 128 + ask_signal() : EXIT_OK;
 }
 
 static int set(const char *logger, const char *level)
 {
 	struct call_nodes ns = ask_nodes(true);
-	char **before = xcalloc((size_t)ns.n, sizeof *before);
-	struct call proto = { .ways = ways, .query = query_for(logger, level) };
-	struct undos u = { 0 };
-	struct call *calls;
-	int64_t end;
-	int i, exit;
+	struct call proto = { .ways = ways, .query = query_for(logger, NULL) };
+	struct undos mine = { 0 }, *all = NULL;
+	struct call *reads;
+	const char *dir;
+	int i, exit, n;
 
-	exit = read_before(&ns, logger, before);
-	if (exit && o.duration)
-		die(exit, "nothing was set: not every node could be asked for its level");
-	if (o.duration) {
-		ask_signals();
-		remember(&u, &ns, logger, before);
-	}
 	to_set.logger = logger;
 	to_set.level = level;
-	to_set.before = before;
+	to_set.calls = xcalloc((size_t)ns.n, sizeof *to_set.calls);
+	to_set.before = xcalloc((size_t)ns.n, sizeof *to_set.before);
 	report_begin(&report, heads);
-	calls = ask_all(&ns, &proto, report.form == OUT_JSONL ? print_one : NULL);
+	n = o.duration ? undo_find(&all, &dir) : 0;
+	reads = ask_all(&ns, &proto, on_read);
+	if (o.duration)
+		set_for_a_while(&ns, reads, &mine, all, n);
 	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
-		print_one(&calls[i]);
-	exit = worse(exit, report_end(&report));
-	ask_end(calls, ns.n);
-	if (!o.duration)
-		return exit;
-	fflush(stdout);
-	end = clock_ms() + o.duration;
-	ask_until(end, end);
-	exit = worse(exit, restore(&u, false));
-	return exit ? exit : ask_signal() ? 128 + ask_signal() : EXIT_OK;
+		print_one(reads[i].exit ? &reads[i] : &to_set.calls[i]);
+	exit = report_end(&report);
+	return o.duration ? wait_and_restore(&mine, exit) : exit;
 }
 
 static int loglevel_run(int argc, char **argv)

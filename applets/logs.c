@@ -16,6 +16,7 @@
 #include "die.h"
 #include "file.h"
 #include "follow.h"
+#include "kin.h"
 #include "log.h"
 #include "ship.h"
 
@@ -51,7 +52,9 @@ static int follows_n;
 static struct watch notify, input;
 static struct task reading;
 static struct timer last_timer, again_timer;
-static bool ending, full;
+static bool ending, full, orphan;
+
+enum { ORPHAN_MS = 1000, SAME_MS = 200 };
 
 static void read_later(struct task *t);
 
@@ -96,7 +99,9 @@ static void idle(struct ship *s)
 static void sent(struct ship *s)
 {
 	(void)s;
-	if (full && spool.bytes < (uint64_t)o.spool_max) {
+	if (orphan) {
+		loop_stop();
+	} else if (full && spool.bytes < (uint64_t)o.spool_max) {
 		full = false;
 		task_later(&reading, read_later);
 	}
@@ -156,14 +161,30 @@ static void give_up(struct timer *t)
 	loop_stop();
 }
 
+/* A signal to the group comes twice: to us, and by way of our front. */
 static void told(int signo)
 {
+	static int64_t first_ms;
+
 	(void)signo;
-	if (ending)
+	if (ending && loop_now() - first_ms > SAME_MS)
 		loop_stop();
+	if (ending)
+		return;
 	ending = true;
+	first_ms = loop_now();
 	timer_set(&last_timer, loop_now() + o.grace, give_up);
 	task_later(&reading, read_later);
+}
+
+/* Our front was killed: what is under way is sent and noted, and no more. */
+static void orphaned(int signo)
+{
+	(void)signo;
+	orphan = full = true;
+	timer_set(&last_timer, loop_now() + ORPHAN_MS, give_up);
+	if (!ship.n || (!ship.at && !ship.asked))
+		loop_stop();
 }
 
 /* The directory tells of writing and of rotation alike. */
@@ -270,12 +291,15 @@ static int logs_run(int argc, char **argv)
 		if (!strchr(o.labels.v[i], '='))
 			die(EXIT_USAGE, "--label %s: must be KEY=VALUE", o.labels.v[i]);
 	log_json = strcmp(o.log, "json") == 0;
+	if (kin_front(SIGUSR1) < 0)
+		die(EXIT_SYS, "unable to start a process:");
 	if (spool_open(&spool, dir) < 0)
 		die(EXIT_SYS, errno == EWOULDBLOCK ? "%s is used by another lmc logs" :
 		    "unable to use %s:", safe(dir, strlen(dir)));
 	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (fd < 0 || loop_init() < 0 || watch_add_level(&notify, fd, noticed) < 0 ||
-	    loop_signal(SIGTERM, told) < 0 || loop_signal(SIGINT, told) < 0)
+	    loop_signal(SIGTERM, told) < 0 || loop_signal(SIGINT, told) < 0 ||
+	    loop_signal(SIGUSR1, orphaned) < 0)
 		die(EXIT_SYS, "unable to set up the event loop:");
 	signal(SIGPIPE, SIG_IGN);
 	ship.spool = &spool;
@@ -306,9 +330,8 @@ const struct applet logs_applet = {
 		 "A line counts as sent when Loki has answered, when the kernel of a TCP or "
 		 "UNIX stream's receiver has acknowledged it, or when a datagram was not "
 		 "refused. Syslog has no answer of its own: what a receiver's kernel had "
-		 "taken and the receiver then did not read is lost, and a kill between "
-		 "sending and noting so sends those lines once more. Loki drops the second "
-		 "copy, since lines keep their time.",
+		 "taken and the receiver then did not read is lost. SIGKILL loses nothing and "
+		 "sends nothing twice: a second process ends what is under way.",
 	.args  = "[FILE...|-]",
 	.examples = "lmc logs --to tcp://loghost:514 /var/log/lmcache/*.log\n"
 		    "  follow these files, syslog over TCP\n"

@@ -255,7 +255,7 @@ static void take_file(struct answers *a, const char *operand)
 	bool in = strcmp(file, "-") == 0;
 
 	x->said = xstrdup(safe(in ? "stdin" : file, strlen(in ? "stdin" : file)));
-	x->p = read_file(in ? "/dev/stdin" : file, TEXT_MAX, &x->n);
+	x->p = read_input(file, TEXT_MAX, &x->n);
 	x->up = x->p != NULL;
 	if (x->up) {
 		x->format = expo_sniff(x->p, x->n);

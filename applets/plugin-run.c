@@ -420,6 +420,7 @@ static int supervised(int n, char **locations)
 	locations[n] = NULL;
 	supervise.locations = n || !conf.locations ? locations : conf.locations;
 	supervise.find = find_again;
+	supervise.group = getpgrp();
 	supervise.follow = whom_to_follow();
 	supervise.until_done = o.until_done;
 	supervise.watch = o.watch && rules.gen == GEN_LMC;

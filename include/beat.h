@@ -60,7 +60,8 @@ struct beat {
 	void        *ctx;
 	/* what is known */
 	const struct beat_kind *kind;
-	const char  *spec;		/* as the user gave it, for messages; not copied */
+	const char  *spec;		/* as the user gave it, for messages, without a
+					 * password; not copied */
 	int64_t      due;		/* clock_ms() scale: the next beat; 0: at once */
 	bool         busy;		/* a beat, or the end, is under way */
 	bool         ending;
@@ -75,6 +76,7 @@ struct beat {
 	struct client_req req;		/* one at a time: beat_ask() */
 	struct buf   target, body;	/* to build the request in, reset by beat_ask()'s caller */
 	const char  *headers[4];
+	char        *login;		/* a URL's user and password as token, and spec */
 	void       (*answered)(struct beat *b);
 	int64_t      began;
 };

@@ -8,6 +8,7 @@
 #ifndef DIE_H
 #define DIE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -21,6 +22,8 @@ enum {
 };
 
 extern const char *prog;	/* "lmc", or "lmc APPLET" once it is known */
+extern bool die_plugin;		/* die() as monitoring plugins do: "LMCACHE
+				 * UNKNOWN - text" on stdout, status 3 */
 
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(int status, const char *fmt, ...)

@@ -73,7 +73,7 @@ void etcd_number(struct buf *b, const char *name, int64_t v);	/* as a string */
 /* An int64 of an answer, a string of digits; 0 where it is missing, as
  * protobuf leaves zeroes out, or is no number. */
 int64_t etcd_int(const struct json *j, jv obj, const char *name);
-/* What an answer says about its failure ("message", "error"), as text that
+/* What an answer, or one of a stream, says about its failure, as text that
  * can be printed; "" for none. Static. */
 const char *etcd_said(const struct json *j, jv obj);
 

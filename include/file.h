@@ -8,6 +8,8 @@
 
 /* A whole file, NUL-terminated; NULL with errno (EFBIG over max). */
 char *read_file(const char *path, size_t max, size_t *n);
+/* The same of an operand: "-" is standard input. */
+char *read_input(const char *path, size_t max, size_t *n);
 /* Atomic: temporary file beside it, fsync, rename, fsync of the directory.
  * 0 or -1 with errno. mode applies to a new file. */
 int  write_file(const char *path, const void *p, size_t n, unsigned mode);

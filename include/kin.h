@@ -34,17 +34,24 @@ uint64_t kin_start(pid_t pid);
 int  kin_list(struct kin **out, bool marks);
 
 /* SIGKILL for every descendant until there is none, at most ms long; children
- * from before kin_guard() and what is below them are let be. Reaps;
- * on_reap (or NULL) hears of each. True when none is left. */
-bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status));
+ * from before kin_guard() and what is below them are let be. Reaps.
+ * True when none is left. */
+bool kin_kill_all(int64_t ms);
 
-/* Splits this process: the caller goes on as a child, and the parent stays
- * behind as its guardian until the child ends, forwards signals to it, kills
- * whatever the child leaves behind, however it ended, and exits with its
- * status. *fd is readable in the child when the guardian is gone. A third
- * process, the warden, ends what is left when both are killed at once. PID 1
- * needs neither: *fd is -1. Signals stay blocked in the child until its loop
- * takes them. 0, or -1 with errno. before_exit runs last. */
+/* Splits this process in three, each the child of the one before and a
+ * subreaper: the guardian, which the caller was, the warden, and the caller
+ * as it goes on. The first two wait for the end of the one below, forward signals
+ * to it, kill whatever it leaves behind, however it ended, and exit with its
+ * status. *fd is readable when the warden is gone. So whichever of them is
+ * killed, one that lives is an ancestor of all that is left and ends it. PID 1
+ * needs none of this: *fd is -1. Signals stay blocked in the caller until its
+ * loop takes them. 0, or -1 with errno. before_exit runs last. */
 int  kin_guard(int *fd, void (*before_exit)(void));
+
+/* For one that must not be killed between two steps: the caller goes on as a
+ * child, which gets signo when the parent, that everybody knows and would kill,
+ * is gone. The parent forwards SIGTERM and SIGINT, blocked in the child until its
+ * loop takes them, and exits with its status. 0, or -1 with errno. */
+int  kin_front(int signo);
 
 #endif

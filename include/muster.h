@@ -22,6 +22,9 @@ enum {
 	MUSTER_JSON = NODES_TEXT
 };
 
+/* for messages: SUPPLY_MAX, PROXIES_MAX, NODES_MAX */
+#define MUSTER_LIMITS "at most 4096 entries, 1024 frontends, 4096 nodes"
+
 struct muster_conf {
 	struct client *client;
 	int64_t interval, timeout;	/* ms, of each asking */
@@ -47,6 +50,10 @@ bool muster_turn(struct muster *f);
  *	{"nodes":[…],"sources":[{"source","entries","bad","stale","why"}],"left_out":N}
  */
 int  muster_print(struct muster *f, struct buf *out);
+/* "name", "host" and "port" of an entry in such a list. */
+void muster_place(struct buf *b, const char *name, const struct addr *a);
+/* Entries of registries, and nodes, that are over the limits: not in the tree. */
+int  muster_left_out(const struct muster *f);
 /* The first source that has never told anything, or NULL: *why. */
 const char *muster_failed(const struct muster *f, const char **why);
 void muster_free(struct muster *f);

@@ -45,6 +45,7 @@ struct muster {
 	struct member **member;
 	int   n;
 	int   waiting;		/* members of which nothing is known yet */
+	int   left_out;		/* of the tree as printed last */
 	bool  dirty, relist, refresh;
 	int64_t since;		/* clock_ms() when it became dirty */
 };
@@ -53,5 +54,7 @@ struct muster {
  * before, 0 when not, -1 with *why (static) when it is none. */
 int  muster_take(struct member *m, const char *p, size_t n, const char **why);
 void branches_free(struct member *m);
+/* '/' stands between a frontend and one behind it. */
+void slashes_out(char *name);
 
 #endif

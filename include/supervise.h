@@ -11,7 +11,8 @@
 
 struct supervise {
 	char *const *main_argv;		/* NULL: none */
-	int    guard_fd;		/* readable when the guardian is gone, -1 */
+	int    guard_fd;		/* readable when the warden is gone, -1 */
+	pid_t  group;			/* we came in: has the terminal, maybe */
 	pid_t  follow;			/* ends when this process does; 0: none */
 	bool   until_done;		/* ends when every plugin has */
 	bool   watch;			/* notices changed plugin files */

@@ -55,13 +55,14 @@ struct supply {
 	bool           told;		/* a list has come at least once */
 	bool           stale;		/* the last asking failed; entry is what was known before */
 	int            bad;		/* entries of the last list that were no good */
+	int            over;		/* of these, entries over SUPPLY_MAX */
 	char           why[SUPPLY_WHY];	/* why stale, or why the first bad one is bad; or "" */
 	void         (*changed)(struct supply *s);	/* list, stale or why is another one */
 	void          *ctx;		/* the user's */
 	void          *state;		/* the kind's */
 	/* the list being gathered */
 	struct supply_entry *next;
-	int            next_n, next_bad;
+	int            next_n, next_bad, next_over;
 	char           next_why[SUPPLY_WHY];
 };
 
@@ -90,6 +91,7 @@ void supply_add(struct supply *s, const char *name, const struct addr *a,
 		enum supply_what what);
 void supply_bad(struct supply *s, const char *fmt, ...)	/* an entry that is no good */
 	__attribute__((format(printf, 2, 3)));
+void supply_full(struct supply *s);	/* an entry over SUPPLY_MAX */
 void supply_end(struct supply *s);
 void supply_fail(struct supply *s, const char *fmt, ...)	/* the asking failed: stale */
 	__attribute__((format(printf, 2, 3)));

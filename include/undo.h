@@ -36,5 +36,9 @@ void undo_add(struct undos *u, const struct call_node *node,
 int  undo_write(struct undos *u);
 /* All journals there are: how many, or -1 with errno; *dir names the place. */
 int  undo_find(struct undos **out, const char **dir);
+/* The same logger of the same node in another one's journal, or NULL. alive:
+ * only where the other is still at work, and will set it back. */
+struct undo *undo_other(const struct undos *all, int n, bool alive,
+			const struct call_node *node, const char *logger);
 
 #endif

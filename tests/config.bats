@@ -65,6 +65,20 @@ value_is() {
 	fails_with 1 "$LMC" config set min_retrieve_tokens=5 lmcache_instance_id=x -n worker0
 	has "lmcache_instance_id"
 	has "not mutable"
+	# what it took all the same is told as read back
+	has "min_retrieve_tokens  0       5"
+	value_is min_retrieve_tokens worker0 5
+}
+
+@test "options and keys that do not belong together are refused" {
+	house
+	fails_with 2 "$LMC" config get --canary 1
+	fails_with 2 "$LMC" config diff --dry-run
+	fails_with 2 "$LMC" config set min_retrieve_tokens=5 --verify 1s -n worker0
+	has "--verify goes with --canary"
+	fails_with 2 "$LMC" config set min_retrieve_tokens=5 min_retrieve_tokens=6 -n worker0
+	has "min_retrieve_tokens is there twice"
+	value_is min_retrieve_tokens worker0 0
 }
 
 @test "--dry-run tells and changes nothing, without -a" {
@@ -92,6 +106,8 @@ value_is() {
 	fails_with 1 "$LMC" config diff f.yaml -n worker0
 	has "demo_worker0  min_retrieve_tokens  0      5"
 	shape config diff -n worker0 -n worker1
+	fails_with 1 "$LMC" config diff -n worker0 -n mp0
+	is "lmc config: demo_mp0 ($PWD/mp.sock) is of another kind than the first node: compare those of one kind"
 }
 
 @test "export and apply keep a configuration in a file" {
@@ -108,6 +124,21 @@ value_is() {
 	printf '{"a":' >bad.json
 	fails_with 2 "$LMC" config apply bad.json -n worker0
 	has "bad.json:1:6"
+	printf '{"min_retrieve_tokens":NaN}' >nan.json
+	fails_with 2 "$LMC" config apply nan.json -n worker0
+	value_is min_retrieve_tokens worker0 5
+}
+
+@test "apply and diff take standard input; what they tell is one line" {
+	house
+	printf '{"extra_config": {\n  "a": 1,\n  "b": Infinity\n}}' >f.json
+	"$LMC" config apply - -n worker0 --dry-run -o jsonl <f.json >o.jsonl
+	[ "$(wc -l <o.jsonl)" = 1 ]
+	grep -q '"after":{"a":1,"b":"Infinity"}' o.jsonl
+	sed 's/Infinity/2/' f.json >g.json
+	fails_with 0 "$LMC" config apply - -n worker0 <g.json
+	"$LMC" config export -n worker0 >all.json
+	fails_with 0 "$LMC" config diff - -n worker0 <all.json
 }
 
 @test "--canary changes the rest only after the first stayed healthy" {
@@ -116,6 +147,9 @@ value_is() {
 		--canary 1 --verify 200ms
 	value_is min_retrieve_tokens worker0 5
 	value_is min_retrieve_tokens worker1 5
+	fails_with 1 "$LMC" config set min_retrieve_tokens=6 -n worker0 -n mp0 --canary 1
+	has "nothing was changed"
+	value_is min_retrieve_tokens worker0 5
 }
 
 @test "--canary sets everything back when a later node fails" {

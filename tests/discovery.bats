@@ -6,6 +6,7 @@
 # Most tests are the functions of discovery.py, which starts lmc itself.
 
 load lib
+load prom
 
 raw() {
 	python3 "$HERE/discovery.py" "$1"
@@ -129,6 +130,61 @@ beat() {
 	run "$LMC" nodes --nodes list --no-headers
 	has mp_i
 	has 127.0.0.1:8080
+}
+
+@test "those who read the list are not kept waiting, and a list too large for them is refused" {
+	raw readers
+}
+
+# on_targets N: Prometheus has N targets, and all of them are well.
+on_targets() {
+	python3 "$HERE/prom.py" targets "$prom" >targets
+	[ "$(grep -c ^up targets)" = "$1" ] && [ "$(wc -l <targets)" = "$1" ]
+}
+
+@test "Prometheus scrapes who is listed by http_sd, and no longer who is gone" {
+	local where last
+
+	registry --ttl 3s
+	where=$url
+	for _ in 1 2; do
+		start proxy --nodes '[]' --heartbeat-url "$where/heartbeat" --heartbeat-interval 1
+	done
+	last=$pid
+	cat >prometheus.yml <<-Y
+	global: { scrape_interval: 1s, scrape_timeout: 1s }
+	scrape_configs:
+	- job_name: lmc
+	  http_sd_configs: [{ url: "$where/sd/prometheus", refresh_interval: 1s }]
+	  relabel_configs: [{ source_labels: [__meta_lmc_name], target_label: frontend }]
+	Y
+	prometheus
+	wait_until 30 on_targets 2
+	query_is 1 "up{frontend=\"proxy_127.0.0.1_$port\"}"
+	kill -KILL "$last"
+	wait_until 30 on_targets 1
+}
+
+@test "who asks all nodes of a registry is told of a frontend that is silent" {
+	local where listed='"processCount":2'
+
+	registry
+	where=$url
+	beat http%3A%2F%2F127.0.0.1%3A9
+	fails_with 3 "$LMC" version -a --nodes "$where"
+	is "lmc version: no node is known: proxy_127.0.0.1_9: Connection refused"
+	start demo --node "unix:$PWD/w0.sock" --role worker --worker-id 0
+	start proxy --nodes "[{\"name\":\"w0\",\"host\":\"h\",\"port\":\"$PWD/w0.sock\"}]" \
+		--heartbeat-url "$where/heartbeat"
+	url=$where
+	wait_until 10 eval 'get /lmcache_infos | grep -q "$listed"'
+	fails_with 3 "$LMC" version -a --nodes "$where" --no-headers
+	has "w0 "
+	has "lmc version: proxy_127.0.0.1_9: Connection refused"
+	fails_with 3 "$LMC" nodes -q --nodes "$where" -o name
+	is w0
+	fails_with 0 "$LMC" version -n w0 --nodes "$where"
+	lacks refused
 }
 
 @test "/metrics is an exposition that says how many there are of each kind and state" {

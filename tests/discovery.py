@@ -14,6 +14,7 @@ import random
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -741,6 +742,37 @@ def test_slow_reader():
             w.more()
             w.reset()
         same(lmc.ask("/healthz").status, 200)
+
+
+def test_readers():
+    """lmc nodes reads the list: at once, and all of it or it says so."""
+    fleet = Fleet()
+    fleet.address = lambda i: "http://127.1.%d.%d:9" % (i >> 8, i & 255)
+
+    def make(_):
+        fleet.n += 1
+        return fleet.address(fleet.n - 1), "1"
+
+    def nodes(*args):
+        start = time.monotonic()
+        r = subprocess.run([os.environ["LMC"], "nodes", "--no-headers", *args], check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return r.returncode, r.stdout.count("\n"), r.stderr, time.monotonic() - start
+    with registry(*BIG) as lmc:
+        where = "http://" + lmc.addr
+        beat(lmc, A)
+        check(min(nodes("--from", where)[3] for _ in range(5)) < 0.5, "it sleeps")
+        lmc.ask("/api/entries/127.0.0.1:8000", "DELETE")
+        beats = Beats(lmc, make)
+        limits = "at most 4096 entries, 1024 frontends, 4096 nodes\n"
+        for n in (512, 1024, 4608):
+            while fleet.n < n:
+                check(beats.round(), lmc.said())
+            over = max(0, n - 1023)     # one of 1024 is who makes the list
+            same(nodes("--from", where)[:3], (int(over > 0), n - over, over and
+                 "lmc nodes: %d left out: %s" % (over, limits) or ""))
+            same(nodes("--nodes", where)[:3], (int(over > 0), 0, over and
+                 "lmc nodes: %s: its list is too large: %s" % (where, limits) or ""))
 
 
 if __name__ == "__main__":

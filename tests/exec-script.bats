@@ -66,6 +66,7 @@ demo_worker1  42'
 	fails_with 2 "$LMC" exec-script -n worker0
 	fails_with 2 "$LMC" exec-script f -e 1 -n worker0
 	fails_with 2 "$LMC" exec-script /nosuch.py -n worker0
+	fails_with 2 "$LMC" exec-script -e '' -n worker0
 }
 
 @test "a script of 100 MB is streamed in 16 MiB of address space" {

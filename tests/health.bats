@@ -62,9 +62,35 @@ load house
 	fails_with 0 "$LMC" health --nagios
 	[[ $output =~ ^LMCACHE\ OK\ -\ 4\ of\ 4\ nodes\ healthy\ \|\ healthy=4\;\;\;0\;4\ .*time=0\.[0-9]+s\;\;\;0$ ]]
 	fails_with 2 "$LMC" health --nagios -n worker0 -n "$PWD/none"
-	has "LMCACHE CRITICAL - 1 of 2 nodes healthy: $PWD/none unreachable | "
-	fails_with 3 "$LMC" health --nagios -n nosuch
-	has "LMCACHE UNKNOWN - "
+	has "LMCACHE CRITICAL - 1 of 2 nodes healthy: $PWD/none unreachable (version: not reached) | "
+	start demo --node "unix:$PWD/five.sock" --fault 500
+	fails_with 2 "$LMC" health --nagios -n "$PWD/five.sock"
+	has "unhealthy (version: HTTP 500; periodic threads: HTTP 500; healthcheck: HTTP 500) | "
+}
+
+@test "--nagios says UNKNOWN, and 3, for words that are wrong" {
+	local words
+
+	while read -ra words; do
+		run --separate-stderr "$LMC" health --nagios "${words[@]}"
+		[ "$status" = 3 ]
+		[[ $output == "LMCACHE UNKNOWN - "* ]]
+		lacks "|"
+		# shellcheck disable=SC2154 # set by run
+		[ -z "$stderr" ]
+	done <<-'E'
+	-n nosuch
+	--bogus
+	-o csv
+	--timeout soon
+	operand
+	E
+}
+
+@test "a node's status is that of the answer that told, not of what it lacks" {
+	house
+	"$LMC" health -n worker0 -n mp0 -o jsonl >o.jsonl
+	[ "$(grep -c '"status":200' o.jsonl)" = 2 ]
 }
 
 @test "--timeout bounds it, plus or minus 50 ms" {
@@ -196,7 +222,7 @@ os.write(9, b"127.0.0.1:%d\n" % s.server_port); os.close(9); s.serve_forever()'
 @test "the monitoring line stays one, whatever nodes are called" {
 	export LMC_NODES='[{"name":"a|b","host":"h","port":"/none"}]'
 	fails_with 2 "$LMC" health --nagios
-	has "a/b unreachable | healthy=0;;;0;1"
+	has "a/b unreachable (version: not reached) | healthy=0;;;0;1"
 	fails_with 2 "$LMC" health --nagios --expect 3
 	has "LMCACHE CRITICAL - 0 of 1 nodes healthy, 3 expected"
 }

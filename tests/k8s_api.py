@@ -22,6 +22,7 @@ says what happens:
     /set?token=T            the bearer token that is accepted
         ?list=STATUS        lists answer so; "slow", "garbage", "cut", "endless"
         ?watch=STATUS       watches do; "cut", "close"
+        ?shake=SECONDS      handshakes take so long
     /seen                   the requests so far, a line for each
     /watching               how many watches there are
 """
@@ -58,7 +59,7 @@ class Cluster:
         self.oldest = 1000      # the first version that a watch can start from
         self.watches = []
         self.snapshots = {}
-        self.modes = {"token": "t1", "list": "", "watch": ""}
+        self.modes = {"token": "t1", "list": "", "watch": "", "shake": "0"}
         self.seen = []
 
     def change(self, kind, ns, name, after):
@@ -125,8 +126,10 @@ class Api(http.server.BaseHTTPRequestHandler):
 
     def list(self, kind, version, ns, query):
         c, mode = self.server.cluster, self.server.cluster.modes["list"]
-        if mode == "slow":
-            time.sleep(4)
+        while mode == "slow":
+            with c.lock:
+                c.lock.wait(1)
+            mode = c.modes["list"]
         if mode.isdigit():
             return self.fail(int(mode), "told to")
         if mode == "garbage":
@@ -303,6 +306,7 @@ class Server(http.server.ThreadingHTTPServer):
 class Tls(Server):
     def finish_request(self, request, client_address):
         request.settimeout(20)
+        time.sleep(float(self.cluster.modes["shake"]))
         super().finish_request(self.context.wrap_socket(request, server_side=True),
                                client_address)
 
@@ -322,7 +326,9 @@ def main():
     api.page = args.page
     threading.Thread(target=api.serve_forever, daemon=True).start()
     for s in (api, control):
-        os.write(args.ready_fd, b"127.0.0.1:%d\n" % s.server_address[1])
+        host, port = s.server_address[:2]
+        os.write(args.ready_fd, (("[%s]:%d\n" if ":" in host else "%s:%d\n")
+                                 % (host, port)).encode())
     os.close(args.ready_fd)
     control.serve_forever()
 

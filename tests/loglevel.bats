@@ -125,6 +125,64 @@ level_is() {
 	[ -z "$(ls state/lmc)" ]
 }
 
+@test "two at once: what was before both comes back, not one's level for a while" {
+	local first
+
+	house
+	export XDG_STATE_HOME=$PWD/state
+	"$LMC" loglevel lmcache ERROR -n worker0
+	"$LMC" loglevel lmcache DEBUG -n worker0 --for 1h &
+	first=$!
+	wait_until 10 level_is lmcache worker0 DEBUG
+	"$LMC" loglevel lmcache CRITICAL -a --for 1h &
+	wait_until 10 level_is lmcache worker0 CRITICAL
+	# the first to end leaves it to the other, the last one sets back
+	kill -TERM "$first"
+	wait "$first" || :
+	level_is lmcache worker0 CRITICAL
+	kill -KILL $!
+	wait $! || :
+	# a killed one's level is not taken for what was before either
+	fails_with 0 "$LMC" loglevel lmcache INFO -n worker0 --for 50ms
+	level_is lmcache worker0 ERROR
+	fails_with 0 "$LMC" loglevel --restore
+	level_is lmcache worker0 ERROR
+	level_is lmcache worker1 NOTSET
+	[ -z "$(ls state/lmc)" ]
+}
+
+@test "one journal whose token is gone does not keep the others" {
+	house
+	export XDG_STATE_HOME=$PWD/state
+	printf 'token' >tok
+	start proxy --nodes "$LMC_NODES"
+	"$LMC" loglevel lmcache DEBUG -n demo_worker0 --via "$url" --token-file tok --for 1h &
+	wait_until 10 level_is lmcache worker0 DEBUG
+	kill -KILL $!
+	wait $! || :
+	"$LMC" loglevel lmcache DEBUG -n worker1 --for 1h &
+	wait_until 10 level_is lmcache worker1 DEBUG
+	kill -KILL $!
+	wait $! || :
+	mv tok away
+	fails_with 2 "$LMC" loglevel --restore
+	has "unable to read the token"
+	level_is lmcache worker1 NOTSET
+	# from anywhere: its path is whole
+	mv away tok
+	mkdir sub
+	(cd sub && "$LMC" loglevel --restore)
+	level_is lmcache worker0 NOTSET
+}
+
+@test "a node that cannot be asked is told once, and with -q not at all" {
+	house
+	fails_with 3 "$LMC" loglevel lmcache INFO -n worker0 -n "$PWD/none"
+	[ "$(grep -c "unable to reach" <<<"$output")" = 1 ]
+	fails_with 3 "$LMC" loglevel lmcache INFO -n "$PWD/none" -q
+	is ""
+}
+
 @test "a journal that is damaged is told, not guessed at" {
 	export XDG_STATE_HOME=$PWD/state
 	mkdir -p state/lmc

@@ -45,10 +45,9 @@ log_count() {
 	[ "$(grep -cF -- "$1" "$log")" -ge "$2" ]
 }
 
-# supervisor: the inner of the two processes of $pid.
-# warden: the third, which is there for when both are killed.
+# $pid is the guardian, whose child is the warden, whose child the supervisor.
 supervisor() {
-	pgrep -P "$pid" -x "${LMC##*/}"
+	pgrep -P "$(warden)" -x "${LMC##*/}"
 }
 
 warden() {
@@ -144,6 +143,27 @@ json.dump({"note": "x" * 200000}, open("c.json", "w"))'
 	tagged_is 0
 }
 
+@test "SIGTERM to each of its processes, as service managers send it, is one: there is grace" {
+	plugin p/x.sh "trap 'sleep 0.5; echo in good order; exit 0' TERM" 'echo up' \
+		'while :; do sleep 0.05; done'
+	run_plugins p
+	wait_until 10 log_has "[x.sh] up"
+	# shellcheck disable=SC2046 # three
+	kill -TERM "$pid" $(warden) $(supervisor)
+	wait_until 10 gone "$pid"
+	log_has "[x.sh] in good order"
+	# a second one, later, hurries
+	plugin p/x.sh "trap '' TERM" 'echo up again; while :; do sleep 0.05; done'
+	run_plugins --grace 60s p
+	wait_until 10 log_has "up again"
+	wait_until 5 told_until_gone
+}
+
+told_until_gone() {
+	kill "$pid"
+	gone "$pid"
+}
+
 # The plugin of the promise: gets away twice, ignores SIGTERM, floods.
 runaway() {
 	plugin "$1" '#!/bin/bash' "trap '' TERM HUP INT" \
@@ -163,7 +183,10 @@ killed_hard() {
 		case $1 in
 		guardian) victim=$pid ;;
 		supervisor) victim=$(supervisor) ;;
+		warden) victim=$(warden) ;;
 		both) victim="$pid $(supervisor)" ;;
+		upper) victim="$pid $(warden)" ;;
+		lower) victim="$(warden) $(supervisor)" ;;
 		esac
 		# shellcheck disable=SC2086 # one or two
 		kill -KILL $victim
@@ -187,8 +210,20 @@ tagged_at_least() {
 	killed_hard supervisor
 }
 
+@test "kill -9 of the warden between them leaves none either" {
+	killed_hard warden
+}
+
 @test "kill -9 of guardian and supervisor at once leaves none either" {
 	killed_hard both
+}
+
+@test "kill -9 of guardian and warden at once leaves none either" {
+	killed_hard upper
+}
+
+@test "kill -9 of warden and supervisor at once leaves none either" {
+	killed_hard lower
 }
 
 @test "killall -9 of everything named lmc leaves nothing, the warden last" {
@@ -199,10 +234,6 @@ tagged_at_least() {
 	wait_until 10 tagged_is 2
 	w=$(warden)
 	[ "$(tr '\0' ' ' <"/proc/$w/cmdline" | tr -d ' ')" = plugin-warden ]
-	# a warden that ends is replaced
-	kill -KILL "$w"
-	wait_until 5 warden_but "$w"
-	w=$(warden)
 	# as killall would find them, but ours alone
 	all=$(pgrep -g "$(pgid "$pid"),$(pgid "$(supervisor)")" -x "${LMC##*/}")
 	[ "$(wc -w <<<"$all")" = 2 ]
@@ -210,6 +241,30 @@ tagged_at_least() {
 	kill -KILL $all
 	wait_until 2 tagged_is 0
 	wait_until 5 gone "$w"
+}
+
+@test "kill -9 of all that is named lmc ends who got away without environment and cgroup too" {
+	local secs=1000.$RANDOM$RANDOM
+
+	plugin p/x.sh "env -i setsid -f sh -c 'trap \"\" TERM; sleep $secs; :'" 'exec sleep 1000'
+	run_plugins --cgroup none p
+	wait_until 10 sleeps 1
+	# shellcheck disable=SC2046 # two
+	kill -KILL "$pid" $(supervisor)
+	wait_until 1 sleeps 0
+	tagged_is 0
+}
+
+@test "in a PID namespace kill -9 of every process of lmc at once leaves nothing" {
+	local secs=1000.$RANDOM$RANDOM all
+
+	unshare -pf --mount-proc --kill-child true 2>/dev/null || skip "no PID namespace here"
+	plugin p/x.sh "env -i setsid -f sleep $secs" "exec sleep $secs"
+	launch unshare -pf --mount-proc --kill-child "$LMC" plugin-run --cgroup none --ready-fd 9 p
+	wait_until 10 sleeps 2
+	all=$(pgrep -P "$pid")
+	kill -KILL "$pid" "$all"
+	wait_until 1 sleeps 0
 }
 
 @test "kill -9 of guardian and supervisor ends the main command as well, and what got away from it" {
@@ -223,12 +278,6 @@ tagged_at_least() {
 
 pgid() {
 	ps -o pgid= -p "$1" | tr -d ' '
-}
-
-warden_but() {
-	local w
-
-	w=$(warden) && [ "$w" != "$1" ]
 }
 
 @test "as PID 1 it reaps 10,000 orphans and leaves no zombie" {
@@ -257,6 +306,11 @@ cgroup_here() {
 	skip "no writable cgroup v2 here"
 }
 
+its_cgroup() {
+	curl -s --unix-socket s http://localhost/plugins |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["cgroup"])'
+}
+
 sleeps() {
 	[ "$(pgrep -cxf "sleep $secs")" = "$1" ]
 }
@@ -269,8 +323,7 @@ sleeps() {
 	run_plugins --status "unix:$PWD/s" p
 	wait_until 10 sleeps 1
 	ps_row a.sh 'r["processes"] == 3'
-	top=$(curl -s --unix-socket s http://localhost/plugins | python3 -c 'import json, sys
-print(json.load(sys.stdin)["cgroup"])')
+	top=$(its_cgroup)
 	[ "$(wc -l <"$top/1/cgroup.procs")" = 3 ]
 	"$LMC" plugin-run --status "unix:$PWD/s" --stop a.sh
 	wait_until 10 ps_row a.sh 'r["state"] == "stopped"'
@@ -281,11 +334,13 @@ print(json.load(sys.stdin)["cgroup"])')
 	kill -KILL "$pid" $(supervisor)
 	wait_until 2 sleeps 0
 	wait_until 5 no test -e "$top"
-	run_plugins p
+	run_plugins --status "unix:$PWD/s" p
 	wait_until 10 sleeps 1
+	top=$(its_cgroup)
+	test -d "$top"
 	stop "$pid"
 	sleeps 0
-	[ "$(find "${top%/*}" -maxdepth 1 -name 'lmc-*' | wc -l)" = 0 ]
+	no test -e "$top"
 }
 
 @test "alone in its cgroup it makes room: a group with members can limit no child" {
@@ -570,6 +625,20 @@ while b"the end" not in last and (b := os.read(0, 65536)):
     time.sleep(0.02)')
 	wait_until 30 grep -q "the end" got
 	[ "$(grep -c "some line of text" got)" = 100000 ]
+}
+
+@test "interpreters are looked up in the PATH of the start, at every start of a plugin" {
+	plugin bin/bash '#!/bin/sh' 'echo "by $0"' 'exec /bin/sh "$@"'
+	chmod 755 bin/bash
+	plugin p/x.sh 'echo "has $PATH"' 'PATH=/nowhere' 'exit 1'
+	PATH=$PWD/bin:$PATH run "$LMC" plugin-run --until-done --backoff 10ms --restart-limit 2 p
+	[ "$(grep -cxF "[x.sh] by $PWD/bin/bash" <<<"$output")" = 3 ]
+	[ "$(grep -cF "[x.sh] has $PWD/bin:" <<<"$output")" = 3 ]
+	# without one it is the system's
+	run env -i "$LMC" plugin-run --until-done --restart never p
+	has "[x.sh]* exited with code 1"
+	run env -i "$LMC" plugin-run --list p
+	has "/bin/bash p/x.sh"
 }
 
 @test "a file that is swapped while it runs is checked anew before it runs again" {

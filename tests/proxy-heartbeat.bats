@@ -90,6 +90,8 @@ body() {
 	wait_until 10 told r
 	told 'r[0]["headers"]["Authorization"] == "Bearer s3cret"'
 	no grep -q s3cret "/proc/$(helpers)/cmdline"
+	start proxy --nodes '[]' --heartbeat-url "http://lmc:s3cret@${reg#http://}/b"
+	wait_until 10 told '{x["headers"].get("Authorization") for x in r if x["path"] == "/b"} == {"Basic bG1jOnMzY3JldA=="}'
 	fails_with 2 "$LMC" proxy --nodes '[]' --heartbeat-url "$reg/a" --registry-token none
 	has "--registry-token: unable to read the token none: No such file"
 }

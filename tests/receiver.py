@@ -43,7 +43,7 @@ def tcp():
             digits = b""
             while (c := f.read(1)) not in (b" ", b""):
                 digits += c
-            if not digits:
+            if not digits.isdigit():
                 break
             body = f.read(int(digits))
             if len(body) < int(digits):

@@ -97,8 +97,10 @@ load house
 	threads
 	threads --diff 100ms
 	loglevel
+	loglevel lmcache INFO
 	config
 	config diff conf.json
+	config set min_retrieve_tokens=5
 	exec-script -e 1
 	meta
 	env

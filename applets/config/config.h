@@ -28,8 +28,11 @@ struct changes {		/* one node's */
 	int   n, exit, status;
 	bool  sent, done;
 	char *error;
+	struct call post, look;
 };
 
+/* Of an MP server, in sections. */
+bool config_is_mp(const struct json *j);
 /* A member by its name, or by "outer.inner" in an MP server's tree; -1. */
 jv config_find(const struct json *j, const char *key);
 
@@ -40,5 +43,7 @@ int config_diff(const char *file);
 
 /* A configuration file, JSON or YAML; dies. */
 void config_file(const char *path, struct json *j);
+/* Is there a NaN in it? A node takes it, and answers 500 from then on. */
+bool config_nan(const struct json *j);
 
 #endif

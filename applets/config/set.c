@@ -47,6 +47,18 @@ static struct change *add(struct changes *ch, const char *key)
 	return c;
 }
 
+/* A value's own text, which can be sent again whatever is in it. */
+static void keep(struct buf *b, const struct json *j, jv v)
+{
+	const char *p = "null";
+	size_t n = 4;
+
+	if (v >= 0)
+		json_raw(j, v, &p, &n);
+	buf_reset(b);
+	buf_add(b, p, n);
+}
+
 /* Checked before any node is asked: a "=" with a key before it. */
 static char *split(char *word, bool *is_json)
 {
@@ -69,16 +81,19 @@ static void parse_words(void)
 {
 	struct json_error e;
 	struct json j;
-	int i;
+	int i, k;
 
 	parsed = xcalloc((size_t)words_n, sizeof *parsed);
 	for (i = 0; i < words_n; i++) {
 		parsed[i].value = split(words[i], &parsed[i].is_json);
 		parsed[i].key = words[i];
+		for (k = 0; k < i; k++)
+			if (!strcmp(words[k], words[i]))
+				die(EXIT_USAGE, "%s is there twice", safe(words[i], strlen(words[i])));
 		if (!parsed[i].is_json)
 			continue;
 		if (json_parse(&j, parsed[i].value, strlen(parsed[i].value), BODY_MAX,
-			       JSON_INF, &e) < 0 || strstr(parsed[i].value, "NaN"))
+			       JSON_INF, &e) < 0 || config_nan(&j))
 			die(EXIT_USAGE, "%s: %s is not JSON (NaN would break the node)",
 			    parsed[i].key, safe(parsed[i].value, strlen(parsed[i].value)));
 		json_free(&j);
@@ -100,7 +115,7 @@ static void from_word(struct changes *ch, const struct json *now, const struct w
 		fail(ch, EXIT_NO, text);
 		return;
 	}
-	js_value(&c->before, NULL, now, v);
+	keep(&c->before, now, v);
 	if (w->is_json) {
 		buf_puts(&c->after, w->value);
 	} else if (setting_value(now, v, w->value, &c->after, &why) < 0) {
@@ -122,17 +137,13 @@ static void from_file(struct changes *ch, const struct json *now)
 	char *key;
 
 	for (v = json_first(file, 0); v >= 0; v = json_next(file, 0, v)) {
-		const char *p;
-		size_t n;
-
 		key = json_dup(file, json_key(file, v));
 		was = key ? json_get(now, 0, key) : -1;
 		if (was >= 0 && setting_same(now, was, file, v))
 			continue;
 		c = add(ch, key ? key : "");
-		json_raw(file, v, &p, &n);
-		buf_add(&c->after, p, n);
-		js_value(&c->before, NULL, now, was);
+		keep(&c->after, file, v);
+		keep(&c->before, now, was);
 		c->differs = true;
 	}
 }
@@ -146,7 +157,7 @@ static void plan(struct changes *ch, struct call *c)
 	fail_call(ch, c);
 	if (ch->error)
 		return;
-	if (c->way == &config_get[1] || json_get(&c->json, 0, "mp") >= 0) {
+	if (c->way == &config_get[1] || config_is_mp(&c->json)) {
 		char text[512];
 
 		snprintf(text, sizeof text, "%s is an MP server: its configuration can "
@@ -176,11 +187,7 @@ static void put_body(struct buf *b, const struct changes *ch, bool back)
 			buf_putc(b, ',');
 		json_puts(b, ch->v[i].key);
 		buf_putc(b, ':');
-		/* js_value() made strings of what JSON has no word for. */
-		if (back && (!strcmp(value->p, "\"Infinity\"") || !strcmp(value->p, "\"-Infinity\"")))
-			buf_add(b, value->p + 1, value->len - 2);
-		else
-			buf_add(b, value->p, value->len);
+		buf_add(b, value->p, value->len);
 	}
 	js_close(b, '}');
 }
@@ -193,49 +200,6 @@ static bool to_do(const struct changes *ch)
 		if (ch->v[i].differs)
 			return true;
 	return false;
-}
-
-static void nothing(struct call *c)
-{
-	(void)c;
-}
-
-/* Sends to the nodes of [from, to) at once. back: what was before. */
-static void post(struct changes *all, int from, int to, bool back)
-{
-	struct call *calls = xcalloc((size_t)(to - from) + 1, sizeof *calls);
-	struct buf *body = xcalloc((size_t)(to - from) + 1, sizeof *body);
-	struct changes *ch;
-	int i, n = 0;
-
-	for (i = from; i < to; i++) {
-		ch = &all[i];
-		if (back ? !ch->sent : ch->error || !to_do(ch))
-			continue;
-		body[n].max = BODY_MAX;
-		put_body(&body[n], ch, back);
-		calls[n] = (struct call){ .node = ch->node, .ways = config_post,
-			.flags = CALL_JSON, .done = nothing, .ctx = ch,
-			.body = body[n].p, .body_n = body[n].len };
-		ch->sent = true;
-		call_start(&calls[n++]);
-	}
-	ask_wait(n);
-	for (i = 0; i < n; i++) {
-		ch = calls[i].ctx;
-		if (calls[i].exit && back)
-			warn("unable to set back: %s", calls[i].error);
-		if (!back)
-			fail_call(ch, &calls[i]);
-		if (back && !calls[i].exit)
-			ch->done = false;
-		else if (!calls[i].exit)
-			ch->done = true;
-		call_free(&calls[i]);
-		buf_free(&body[i]);
-	}
-	free(calls);
-	free(body);
 }
 
 /* A node may say yes and keep the old value: what counts is what it reads. */
@@ -260,10 +224,69 @@ static void read_back(struct changes *ch, struct call *c)
 				 "reads afterwards", call_who(ch->node), ch->v[i].key);
 			fail(ch, EXIT_NO, text);
 		}
-		buf_reset(&ch->v[i].after);
-		js_value(&ch->v[i].after, NULL, &c->json, v);
+		keep(&ch->v[i].after, &c->json, v);
 		json_free(&want);
 	}
+}
+
+static void ended(const struct changes *ch);
+
+static void on_read_back(struct call *c)
+{
+	read_back(c->ctx, c);
+	ended(c->ctx);
+}
+
+static void on_posted(struct call *c)
+{
+	struct changes *ch = c->ctx;
+
+	fail_call(ch, c);
+	/* Of several keys some may be refused: 200, and what it took shows. */
+	ch->done = !c->exit || c->status == 200;
+	if (!ch->done) {
+		ended(ch);
+		return;
+	}
+	ch->look = (struct call){ .node = ch->node, .ways = config_get,
+		.flags = CALL_OBJECT, .done = on_read_back, .ctx = ch };
+	call_start(&ch->look);
+}
+
+static void on_set_back(struct call *c)
+{
+	struct changes *ch = c->ctx;
+
+	if (c->exit)
+		warn("unable to set back: %s", c->error);
+	else
+		ch->done = false;
+}
+
+static void post(struct changes *ch, bool back)
+{
+	struct buf body = BUF(BODY_MAX);
+
+	put_body(&body, ch, back);
+	ch->post = (struct call){ .node = ch->node, .ways = config_post,
+		.flags = CALL_OBJECT, .done = back ? on_set_back : on_posted, .ctx = ch,
+		.body = body.p, .body_n = body.len };
+	ch->sent = true;
+	call_start(&ch->post);
+}
+
+/* Sets and reads back, each node at its own pace. */
+static void start(struct changes *ch)
+{
+	if (ch->error || config_o.dry || !to_do(ch))
+		ended(ch);
+	else
+		post(ch, false);
+}
+
+static void nothing(struct call *c)
+{
+	(void)c;
 }
 
 /* Asks those that took the change; the others' calls stay empty. */
@@ -274,7 +297,7 @@ static struct call *each_of(struct changes *all, int from, int to, const struct 
 
 	for (i = from; i < to; i++) {
 		calls[i - from] = (struct call){ .node = all[i].node, .ways = ways,
-			.flags = CALL_JSON, .done = nothing };
+			.flags = CALL_OBJECT, .done = nothing };
 		if (all[i].done)
 			call_start(&calls[i - from]);
 	}
@@ -294,15 +317,11 @@ static bool is_well(const struct changes *all, int from, int to)
 
 static bool set_and_read(struct changes *all, int from, int to)
 {
-	struct call *calls;
 	int i;
 
-	post(all, from, to, false);
-	calls = each_of(all, from, to, config_get);
 	for (i = from; i < to; i++)
-		if (all[i].done)
-			read_back(&all[i], &calls[i - from]);
-	ask_end(calls, to - from);
+		start(&all[i]);
+	ask_wait(call_left());
 	return is_well(all, from, to);
 }
 
@@ -344,29 +363,46 @@ static bool stay_healthy(struct changes *all, int from, int to)
 
 /* --- telling --------------------------------------------------------------------------- */
 
+/* On one line, and in JSON's own words. */
+static void tell_value(struct report *r, const char *key, const struct buf *text)
+{
+	struct buf b = BUF(BODY_MAX);
+	struct json j = { 0 };
+	struct json_error e;
+	jv v = json_parse(&j, text->p ? text->p : "", text->len, BODY_MAX,
+			  JSON_INF | JSON_SURROGATE, &e);
+
+	if (r->form == OUT_TABLE) {
+		js_value(&b, NULL, &j, v);
+		table_puts(&r->table, b.p);
+	} else {
+		js_value(&r->json, key, &j, v);
+	}
+	buf_free(&b);
+	json_free(&j);
+}
+
 static void tell_one(struct report *r, const struct changes *ch, const struct change *c)
 {
 	if (r->form == OUT_TABLE) {
 		table_puts(&r->table, ch->node->name);
 		table_puts(&r->table, c->key);
-		table_puts(&r->table, c->before.p);
-		table_puts(&r->table, c->after.p);
-		return;
+	} else {
+		js_open(&r->json, NULL, '{');
+		js_str(&r->json, "key", c->key);
 	}
-	js_open(&r->json, NULL, '{');
-	js_str(&r->json, "key", c->key);
-	buf_printf(&r->json, ",\"before\":%s", c->before.p ? c->before.p : "null");
-	buf_puts(&r->json, ",\"after\":");
-	if (c->after.p && (!strcmp(c->after.p, "Infinity") || !strcmp(c->after.p, "-Infinity")))
-		json_puts(&r->json, c->after.p);
-	else
-		buf_puts(&r->json, c->after.p ? c->after.p : "null");
-	js_close(&r->json, '}');
+	tell_value(r, "before", &c->before);
+	tell_value(r, "after", &c->after);
+	if (r->form != OUT_TABLE)
+		js_close(&r->json, '}');
 }
 
-static void tell(struct report *r, const struct changes *ch)
+static struct report report;
+
+static void tell(const struct changes *ch)
 {
-	bool show = (ch->done || config_o.dry) && !ch->error;
+	struct report *r = &report;
+	bool show = ch->done || (config_o.dry && !ch->error);
 	int i;
 
 	report_node(r, ch->node, ch->status, ch->exit, ch->error);
@@ -384,13 +420,32 @@ static void tell(struct report *r, const struct changes *ch)
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
-static bool roll_out(struct changes *all, int n)
+/* A canary's nodes are all told at the end: they may be set back. */
+static bool told_at_once(void)
 {
-	int first = config_o.canary && config_o.canary < n ? (int)config_o.canary : n;
+	return report.form == OUT_JSONL && !config_o.canary;
+}
 
-	if (!set_and_read(all, 0, first))
-		return false;
-	if (config_o.canary && !stay_healthy(all, 0, first))
+static void ended(const struct changes *ch)
+{
+	if (told_at_once())
+		tell(ch);
+}
+
+static struct changes *all;
+
+static void on_planned(struct call *c)
+{
+	plan(&all[c->node->index], c);
+	if (!config_o.canary)
+		start(&all[c->node->index]);
+}
+
+static bool roll_out(int n)
+{
+	int first = config_o.canary < n ? (int)config_o.canary : n;
+
+	if (!set_and_read(all, 0, first) || !stay_healthy(all, 0, first))
 		return false;
 	if (first == n)
 		return true;
@@ -400,28 +455,28 @@ static bool roll_out(struct changes *all, int n)
 static int run(void)
 {
 	struct call_nodes ns = ask_nodes(!config_o.dry);
-	struct changes *all = xcalloc((size_t)ns.n, sizeof *all);
-	struct call proto = { .ways = config_get, .flags = CALL_JSON };
-	struct call *calls;
-	struct report r;
+	struct call proto = { .ways = config_get, .flags = CALL_OBJECT };
 	int i;
 
 	ask_not_raw();
-	calls = ask_all(&ns, &proto, NULL);
-	for (i = 0; i < ns.n; i++)
-		plan(&all[i], &calls[i]);
+	all = xcalloc((size_t)ns.n, sizeof *all);
+	report_begin(&report, config_heads);
+	ask_all(&ns, &proto, on_planned);
 	if (config_o.canary)
 		ask_signals();
-	if (!config_o.dry && (!config_o.canary || is_well(all, 0, ns.n)) &&
-	    !roll_out(all, ns.n) && config_o.canary) {
+	if (config_o.canary && !is_well(all, 0, ns.n)) {
+		warn("nothing was changed: not every node can be");
+	} else if (config_o.canary && !config_o.dry && !roll_out(ns.n)) {
 		warn("%s: what was changed is set back",
 		     ask_signal() ? "interrupted" : "a node failed");
-		post(all, 0, ns.n, true);
+		for (i = 0; i < ns.n; i++)
+			if (all[i].sent)
+				post(&all[i], true);
+		ask_wait(call_left());
 	}
-	report_begin(&r, config_heads);
-	for (i = 0; i < ns.n; i++)
-		tell(&r, &all[i]);
-	i = report_end(&r);
+	for (i = 0; i < ns.n && !told_at_once(); i++)
+		tell(&all[i]);
+	i = report_end(&report);
 	return i ? i : ask_signal() ? 128 + ask_signal() : EXIT_OK;
 }
 

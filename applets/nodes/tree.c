@@ -118,6 +118,7 @@ int tree_run(const struct tree_conf *conf, bool follow, const char *output)
 	struct call_error e;
 	const char *headers[2] = { NULL, NULL }, *why, *spec;
 	struct muster *f;
+	int over;
 
 	if (call_read_token(&e) < 0)
 		die(e.exit, "%s", e.what);
@@ -144,5 +145,8 @@ int tree_run(const struct tree_conf *conf, bool follow, const char *output)
 	spec = muster_failed(f, &why);
 	if (spec && !call_o.quiet)
 		warn("%s: %s", spec, why);
-	return spec ? EXIT_REACH : EXIT_OK;
+	over = muster_left_out(f);
+	if (over && !call_o.quiet)
+		warn("%d left out: " MUSTER_LIMITS, over);
+	return spec ? EXIT_REACH : over ? EXIT_NO : EXIT_OK;
 }

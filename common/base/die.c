@@ -18,16 +18,17 @@ enum {
 };
 
 const char *prog = "lmc";
+bool die_plugin;
 
 /* One write for the whole line, so that messages of processes that share a
  * terminal do not mix. */
-static void say(const char *fmt, va_list ap, int err)
+static void say(const char *head, FILE *to, const char *fmt, va_list ap, int err)
 {
-	char line[MESSAGE_MAX + 2];
+	char line[MESSAGE_MAX + 2], *bar;
 	size_t n = strlen(fmt);
 	int at, more = 0;
 
-	at = snprintf(line, MESSAGE_MAX, "%s: ", prog);
+	at = snprintf(line, MESSAGE_MAX, "%s%s", head, to == stderr ? ": " : " - ");
 	if (at >= 0 && at < MESSAGE_MAX)
 		more = vsnprintf(line + at, MESSAGE_MAX - (size_t)at, fmt, ap);
 	at = more < 0 || at + more >= MESSAGE_MAX ? MESSAGE_MAX - 1 : at + more;
@@ -36,8 +37,11 @@ static void say(const char *fmt, va_list ap, int err)
 				strerror(err));
 		at = at + more >= MESSAGE_MAX ? MESSAGE_MAX - 1 : at + more;
 	}
+	/* A bar would begin a monitoring plugin's performance data. */
+	while (to == stdout && (bar = memchr(line, '|', (size_t)at)))
+		*bar = '/';
 	line[at++] = '\n';
-	fwrite(line, 1, (size_t)at, stderr);
+	fwrite(line, 1, (size_t)at, to);
 }
 
 void warn(const char *fmt, ...)
@@ -46,7 +50,7 @@ void warn(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(fmt, ap, err);
+	say(prog, stderr, fmt, ap, err);
 	va_end(ap);
 	errno = err;
 }
@@ -58,9 +62,12 @@ void die(int status, const char *fmt, ...)
 
 	fflush(stdout);
 	va_start(ap, fmt);
-	say(fmt, ap, err);
+	if (die_plugin)
+		say("LMCACHE UNKNOWN", stdout, fmt, ap, err);
+	else
+		say(prog, stderr, fmt, ap, err);
 	va_end(ap);
-	exit(status);
+	exit(die_plugin ? 3 : status);
 }
 
 /* After an earlier write failed, fflush() may well succeed and errno be about

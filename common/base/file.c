@@ -41,12 +41,12 @@ static int read_all(int fd, struct buf *b)
 	}
 }
 
-char *read_file(const char *path, size_t max, size_t *n)
+/* Takes the descriptor. */
+static char *read_fd(int fd, size_t max, size_t *n)
 {
 	struct buf b = BUF(max);
-	int fd, bad, err;
+	int bad, err;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
 	bad = read_all(fd, &b);
@@ -61,6 +61,17 @@ char *read_file(const char *path, size_t max, size_t *n)
 	if (n)
 		*n = b.len;
 	return b.p;
+}
+
+char *read_file(const char *path, size_t max, size_t *n)
+{
+	return read_fd(open(path, O_RDONLY | O_CLOEXEC), max, n);
+}
+
+char *read_input(const char *path, size_t max, size_t *n)
+{
+	return strcmp(path, "-") ? read_file(path, max, n) :
+		read_fd(fcntl(0, F_DUPFD_CLOEXEC, 0), max, n);
 }
 
 int write_all(int fd, const void *from, size_t n)

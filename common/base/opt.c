@@ -312,6 +312,9 @@ static void used(struct walk *w, const struct opt *o, const char *val, bool off)
 {
 	w->uses = xrealloc(w->uses, (w->n + 1) * sizeof *w->uses);
 	w->uses[w->n++] = (struct use){ o, val, off };
+	/* A wrong word after it is told in that way already. */
+	if (o->var == &die_plugin)
+		die_plugin = true;
 }
 
 static void help_and_exit(const struct applet *a)

@@ -87,13 +87,17 @@ static void note_status(struct client_req *r)
 	r->status = (int)status;
 }
 
-/* libcurl takes a head that the connection's end cut off for a whole one. */
+/* libcurl takes a head that the connection's end cut off for a whole one.
+ * Trailers come here as well, behind the body and without an end of their own. */
 static size_t on_head(char *p, size_t size, size_t n, void *ctx)
 {
 	struct client_req *r = ctx;
 
 	n *= size;
-	r->whole_head = n <= 2 && n && p[n - 1] == '\n';
+	if (n <= 2 && n && p[n - 1] == '\n')
+		r->whole_head = true;
+	else if (n > 5 && !memcmp(p, "HTTP/", 5))
+		r->whole_head = false;
 	return n;
 }
 
@@ -169,7 +173,8 @@ static void set_body(struct client_req *r)
 		curl_easy_setopt(r->easy, CURLOPT_SEEKDATA, r);
 		curl_easy_setopt(r->easy, CURLOPT_INFILESIZE_LARGE,
 				 (curl_off_t)r->upload);
-	} else if (r->body || !strcmp(r->method, "POST")) {
+	} else if (r->body || *r->method == 'P') {
+		/* POST, PUT, PATCH: a body is meant, if of no bytes */
 		curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS,
 				 r->body ? r->body : "");
 		curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -270,7 +275,6 @@ static const char *told(CURLcode code)
 	case CURLE_OUT_OF_MEMORY:		return "out of memory";
 	case CURLE_TOO_MANY_REDIRECTS:		return "too many redirects";
 	case CURLE_BAD_CONTENT_ENCODING:	return "an unknown content encoding";
-	case CURLE_READ_ERROR:			return "what was to be sent cannot be read";
 	default:				return "the request failed";
 	}
 }
@@ -323,6 +327,7 @@ static void judge(struct client_req *r, CURLcode code)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
+	case CURLE_READ_ERROR:		/* TLS that ended without its goodbye */
 		cut_off(r);
 		break;
 	case CURLE_GOT_NOTHING:

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base64.h"
 #include "beat.h"
 #include "clock.h"
 #include "die.h"
@@ -106,6 +107,38 @@ static const struct beat_kind *find(const char *name, const char *spec)
 	return NULL;
 }
 
+/* "http://USER:PASSWORD@HOST", as lmcache_frontend's HTTP library has it. */
+static int take_login(struct beat *b)
+{
+	static const char basic[] = "Authorization: Basic ";
+	const char *spec = b->spec, *user = strstr(spec, "://"), *at;
+	size_t n = sizeof basic - 1;
+	char *text;
+	long len;
+
+	user = user && !strncmp(spec, "http", 4) ? user + 3 : "";
+	at = memrchr(user, '@', strcspn(user, "/?#"));
+	if (!at)
+		return 0;
+	text = xmalloc((size_t)(at - user) + 2);
+	len = url_decode(user, (size_t)(at - user), text);
+	if (len >= 0) {
+		if (!memchr(text, ':', (size_t)len))
+			text[len++] = ':';
+		b->login = xmalloc(n + BASE64_LEN((size_t)len) + strlen(spec) + 2);
+		memcpy(b->login, basic, n);
+		n += base64(b->login + n, text, (size_t)len);
+		b->login[n++] = '\0';
+		b->spec = b->login + n;
+		memcpy(b->login + n, spec, (size_t)(user - spec));
+		memcpy(b->login + n + (user - spec), at + 1, strlen(at));
+		if (!b->token)
+			b->token = b->login;
+	}
+	free(text);
+	return len < 0 ? wrong(b, "bad percent-encoding before the @") : 0;
+}
+
 int beat_open(struct beat *b, const char *kind, const char *spec)
 {
 	const char *no;
@@ -121,6 +154,8 @@ int beat_open(struct beat *b, const char *kind, const char *spec)
 			     "what is not printable ASCII must be percent-encoded");
 	if (!b->kind)
 		return wrong(b, "not a registry's URL");
+	if (take_login(b) < 0)
+		return -1;
 	b->target = (struct buf)BUF(BEAT_TARGET);
 	b->body = (struct buf)BUF(BEAT_BODY);
 	fill_pace(&b->pace, b->kind);
@@ -137,7 +172,8 @@ void beat_close(struct beat *b)
 	if (b->state && b->kind->close)
 		b->kind->close(b);
 	free(b->state);
-	b->state = NULL;
+	free(b->login);
+	b->state = b->login = NULL;
 }
 
 int beat_place(struct beat *b, int default_port, const char **rest)

@@ -115,6 +115,7 @@ void call_nodes_free(struct call_nodes *ns)
 		free(ns->node[i].frontend);
 	}
 	free(ns->node);
+	free(ns->lacks);
 	*ns = (struct call_nodes){ 0 };
 }
 
@@ -267,23 +268,57 @@ static int fetch(struct call *c, const struct place *p, const char *path,
 	return c->exit == EXIT_OK ? 0 : wrong(e, c->exit, "%s", c->error);
 }
 
-/* 1: it names frontends without their nodes, as lmc discovery does; *out is as
- * it was. */
+/* A registry's: infos, instances, or frontends without their nodes. */
+static bool is_registry(const struct json *j)
+{
+	jv list = json_get(j, 0, "nodes"), v, c;
+
+	for (v = json_first(j, list); v >= 0; v = json_next(j, list, v)) {
+		c = json_get(j, v, "children");
+		if (c < 0)
+			c = json_get(j, v, "nodes");
+		if (json_first(j, c) < 0 &&
+		    (c >= 0 || json_true(j, json_get(j, v, "is_proxy"))) &&
+		    !json_is(j, json_get(j, v, "name"), LOCAL_PROXY))
+			return true;
+	}
+	return json_get(j, 0, "processInfos") >= 0 || json_get(j, 0, "instances") >= 0;
+}
+
 static int from_frontend(struct call_nodes *out, struct call *c,
 			 const struct addr *via, struct call_error *e)
 {
 	struct node_error ne;
 	struct nodes ns;
-	int bare = 0;
 
 	if (nodes_parse(&ns, c->answer.p, c->answer.len, &ne) < 0)
 		return wrong(e, EXIT_NO, "the list of nodes: %s", ne.what);
-	for (int i = 0; i < ns.n && !via; i++)
-		bare |= !ns.proxies[i].n && strcmp(ns.proxies[i].self.name, LOCAL_PROXY);
-	if (!bare)
-		take(out, &ns, via);
+	take(out, &ns, via);
 	nodes_free(&ns);
-	return bare;
+	return 0;
+}
+
+/* Nobody knows which nodes they have. */
+static void note_silent(struct call_nodes *out, const struct nodes *ns)
+{
+	struct buf b = BUF(WHERE + SUPPLY_WHY);
+	const struct proxy *p, *first = NULL;
+	const char *why;
+	int n = 0;
+
+	for (int i = 0; i < ns->n; i++) {
+		p = &ns->proxies[i];
+		if (p->text[PROXY_STALE] && !n++)
+			first = p;
+	}
+	if (!first)
+		return;
+	why = first->text[PROXY_WHY] ? first->text[PROXY_WHY] : "";
+	if (n > 1)
+		buf_printf(&b, "%d frontends do not answer, the first: ", n);
+	buf_printf(&b, "%s: %s", safe(first->self.name, strlen(first->self.name)),
+		   safe(why, strlen(why)));
+	out->lacks = b.p;
 }
 
 /* Whatever muster.h knows to ask. */
@@ -303,15 +338,18 @@ static int from_registry(struct call_nodes *out, const char *spec, struct call_e
 	if (muster_add(m, spec, &why) < 0)
 		rc = wrong(e, EXIT_USAGE, "%s: %s", safe(spec, strlen(spec)), why);
 	else {
-		while (!muster_turn(m))
+		while (!muster_left_out(m) && !muster_turn(m))
 			;
 		rc = muster_failed(m, &why) ? wrong(e, EXIT_REACH, "%s: %s",
 						    safe(spec, strlen(spec)), why) :
-		     muster_print(m, &list) < 0 || nodes_parse(&ns, list.p, list.len, &ne) < 0 ?
-		     wrong(e, EXIT_NO, "%s: its list is too large", safe(spec, strlen(spec))) : 0;
+		     muster_print(m, &list) < 0 || muster_left_out(m) ||
+		     nodes_parse(&ns, list.p, list.len, &ne) < 0 ?
+		     wrong(e, EXIT_NO, "%s: its list is too large: " MUSTER_LIMITS,
+			   safe(spec, strlen(spec))) : 0;
 	}
 	if (!rc) {
 		take(out, &ns, NULL);
+		note_silent(out, &ns);
 		nodes_free(&ns);
 	}
 	buf_free(&list);
@@ -332,8 +370,7 @@ static int from_url(struct call_nodes *out, const char *url, bool through,
 	rc = fetch(&c, &p, *p.path && !through ? p.path : "/api/nodes", e);
 	if (rc)
 		rc = !through && c.status == 404 && !*p.path ? 1 : -1;
-	else if (!through && (json_get(&c.json, 0, "processInfos") >= 0 ||
-			      json_get(&c.json, 0, "instances") >= 0))
+	else if (!through && is_registry(&c.json))
 		rc = 1;
 	else
 		rc = from_frontend(out, &c, through ? &p.addr : NULL, e);
@@ -463,8 +500,10 @@ static int add_named(struct call_nodes *out, struct call_nodes *known,
 	return add_known(out, known, name, e);
 }
 
-static int no_nodes(struct call_error *e)
+static int no_nodes(struct call_error *e, const char *lacks)
 {
+	if (lacks)
+		return wrong(e, EXIT_REACH, "no node is known: %s", lacks);
 	return wrong(e, EXIT_USAGE, "no node is known: name one with -n "
 		     "(a socket's path or HOST:PORT), or give a list with "
 		     "--nodes or $LMC_NODES; nothing listens at %s*",
@@ -487,7 +526,7 @@ int call_resolve(struct call_nodes *out, bool changes, struct call_error *e)
 	if (call_known(out, e) < 0)
 		return -1;
 	if (!out->n)
-		return no_nodes(e);
+		return no_nodes(e, out->lacks);
 	if (changes && out->n > 1 && !call_o.all)
 		return wrong(e, EXIT_USAGE, "%d nodes are known: name those to "
 			     "change with -n, or take all with -a", out->n);

@@ -175,8 +175,8 @@ const char *etcd_said(const struct json *j, jv obj)
 	char *text = json_dup(j, json_get(j, obj, "message"));
 	const char *out;
 
-	if (!text)
-		text = json_dup(j, json_get(j, obj, "error"));
+	if (!text)	/* of a stream */
+		text = json_dup(j, json_get(j, json_get(j, obj, "error"), "message"));
 	out = text ? safe(text, strlen(text)) : "";
 	free(text);
 	return out;
@@ -214,16 +214,17 @@ static char *password(struct etcd *e)
 		wrong(e, "etcd wants a password: ?password-file=PATH or LMC_ETCD_PASSWORD");
 	if (!e->secret)
 		return env ? xstrdup(env) : NULL;
-	if (stat(e->secret, &st) < 0 || !(text = read_file(e->secret, ETCD_SECRET, &n))) {
-		wrong(e, "%s: %s", e->secret, strerror(errno));
+	if (stat(e->secret, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_mode & 077)) {
+		wrong(e, "%s: no file, or others than its owner may open it; chmod 600 it",
+		      e->secret);
 		return NULL;
 	}
-	text[strcspn(text, "\r\n")] = '\0';
-	if (!S_ISREG(st.st_mode) || !(st.st_mode & 077))
-		return text;
-	free(text);
-	wrong(e, "%s: others than its owner may open it; chmod 600 it", e->secret);
-	return NULL;
+	text = read_file(e->secret, ETCD_SECRET, &n);
+	if (text)
+		text[strcspn(text, "\r\n")] = '\0';
+	else
+		wrong(e, "%s: %s", e->secret, strerror(errno));
+	return text;
 }
 
 static void log_in(struct etcd *e)
@@ -231,6 +232,7 @@ static void log_in(struct etcd *e)
 	char *word = password(e), name[256];
 
 	e->renewed = true;
+	e->headers[1] = NULL;	/* etcd lets nobody log in with an expired token */
 	if (!word) {
 		over(e, EXIT_DENIED);
 		return;
@@ -262,7 +264,6 @@ static void take(struct etcd *e)
 	}
 	token = json_dup(&e->json, json_get(&e->json, 0, "token"));
 	memset(e->login.p, 0, e->login.len);
-	e->headers[1] = NULL;
 	if (token && *token && strlen(token) <= ETCD_TOKEN &&
 	    !token[strcspn(token, "\r\n")]) {
 		snprintf(e->token, sizeof e->token, "Authorization: %s", token);

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +16,11 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "child.h"
 #include "clock.h"
 #include "kin.h"
 
 enum { ENV_MAX = 256 << 10, GUARD_KILL_MS = 10000, FDS_MAX = 4096 };
-
-static pid_t ward;		/* whose mark we look for, when it is not ours */
 
 static ssize_t slurp(const char *path, char *buf, size_t max)
 {
@@ -98,7 +96,7 @@ static void read_mark(struct kin *k)
 	int len;
 
 	env = slurp_of(k->pid, "environ", &n);
-	len = snprintf(want, sizeof want, "%s=%d.", KIN_MARK, (int)(ward ? ward : getpid()));
+	len = snprintf(want, sizeof want, "%s=%d.", KIN_MARK, (int)getpid());
 	for (at = env; at < env + n; at += strlen(at) + 1)
 		if (strncmp(at, want, (size_t)len) == 0)
 			k->job = strtol(at + len, NULL, 10);
@@ -242,17 +240,15 @@ static int kill_round(void)
 	return n < 0 ? 1 : alive;
 }
 
-bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status))
+bool kin_kill_all(int64_t ms)
 {
 	const struct timespec nap = { .tv_nsec = 2000000 };
 	int64_t end = clock_ms() + ms;
-	int status;
 	pid_t pid;
 
 	for (;;) {
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-			if (on_reap)
-				on_reap(pid, status);
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
 		if (pid < 0 && errno == ECHILD)
 			return true;
 		if (kill_round() == 0 && inherited_n)
@@ -263,8 +259,7 @@ bool kin_kill_all(int64_t ms, void (*on_reap)(pid_t pid, int status))
 	}
 }
 
-static pid_t warden;
-static int ward_status = -1;
+static pid_t above;		/* the guardian of a warden; 0 */
 
 /* A descriptor that stays open here would keep its reader from the end. */
 static void close_all_from(int first)
@@ -289,15 +284,7 @@ static void let_go_of_text(void)
 		MADV_DONTNEED);
 }
 
-static void wait_for_end(pid_t pid)
-{
-	struct pollfd p = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
-
-	while (p.fd >= 0 && poll(&p, 1, -1) < 0)
-		;
-}
-
-/* Another name for ps, so that "killall lmc" does not take the last of us. */
+/* Another name for ps, so that "killall lmc" does not take all of us. */
 static void rename_self(void)
 {
 	static const char name[] = "plugin-warden";
@@ -321,91 +308,49 @@ static void rename_self(void)
 	memcpy((void *)start, name, sizeof name);
 }
 
-/* Whatever carries the ward's mark; how many were alive. */
-static int kill_marked(void)
+/* What comes in is passed on, until the ward ends, or who watches over us;
+ * then nothing below is left. Its status, or SIGKILL's. */
+static int watch_over(pid_t ward, const sigset_t *set)
 {
-	struct kin *v;
-	int n = everybody(&v), i, alive = 0;
+	int signo, status, end = SIGKILL;
+	pid_t pid = 0;
 
-	cgroup_kill(CGROUP_ALL);
-	for (i = 0; i < n; i++) {
-		if (v[i].state == 'Z' || v[i].pid == getpid())
-			continue;
-		read_mark(&v[i]);
-		if (v[i].job < 0)
-			continue;
-		kill(v[i].pid, SIGKILL);
-		alive++;
-	}
-	free(v);
-	return alive;
-}
-
-/* The third one. It is nobody's ancestor, so it finds by mark and cgroup what
- * the other two leave when both are killed at once. */
-__attribute__((noreturn))
-static void watch_both(pid_t guardian, void (*before_exit)(void))
-{
-	const struct timespec nap = { .tv_nsec = 2000000 };
-	int64_t end;
-
-	setsid();
-	close_all_from(3);
-	rename_self();
-	let_go_of_text();
-	wait_for_end(guardian);
-	wait_for_end(ward);
-	end = clock_ms() + GUARD_KILL_MS;
-	while (kill_marked() && clock_ms() < end)
-		nanosleep(&nap, NULL);
-	cgroup_close();
-	if (before_exit)
-		before_exit();
-	_exit(0);
-}
-
-static void start_warden(void (*before_exit)(void))
-{
-	pid_t guardian = getpid();
-
-	warden = fork();
-	if (warden == 0)
-		watch_both(guardian, before_exit);
-}
-
-/* What comes in is passed on, until the ward ends. */
-static void watch_over(const sigset_t *set, void (*before_exit)(void))
-{
-	int signo, status;
-	pid_t pid;
-
-	while (ward_status == -1) {
+	while (pid != ward && (!above || getppid() == above)) {
 		signo = sigwaitinfo(set, NULL);
 		if (signo > 0 && signo != SIGCHLD)
 			kill(ward, signo);
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-			if (pid == ward)
-				ward_status = status;
-			else if (pid == warden)
-				start_warden(before_exit);
-		}
+		while (pid != ward && (pid = waitpid(-1, &status, WNOHANG)) > 0)
+			;
+		if (pid == ward)
+			end = status;
 	}
+	cgroup_kill(CGROUP_ALL);
+	kin_kill_all(GUARD_KILL_MS);
+	return end;
 }
 
-__attribute__((noreturn))
-static void guard(const sigset_t *set, void (*before_exit)(void))
+/* The parent stays behind, with one descriptor (or -1), to watch over the
+ * child, in which this returns 0. */
+static int part(int keep, const sigset_t *set, void (*before_exit)(void))
 {
-	start_warden(before_exit);
+	pid_t ward = fork();
+	int status;
+
+	if (ward < 0)
+		return -1;
+	if (ward == 0)
+		return prctl(PR_SET_CHILD_SUBREAPER, 1L);
+	if (keep >= 0)
+		dup2(keep, 3);
+	close_all_from(keep >= 0 ? 4 : 3);
+	if (above)
+		rename_self();
 	let_go_of_text();
-	watch_over(set, before_exit);
-	cgroup_kill(CGROUP_ALL);
-	kin_kill_all(GUARD_KILL_MS, NULL);
+	status = watch_over(ward, set);
 	cgroup_close();
 	if (before_exit)
 		before_exit();
-	if (WIFSIGNALED(ward_status))
-		_exit(128 + WTERMSIG(ward_status));
-	_exit(WEXITSTATUS(ward_status));
+	_exit(child_code(status));
 }
 
 static void guarded_signals(sigset_t *set)
@@ -423,6 +368,7 @@ static void guarded_signals(sigset_t *set)
 
 int kin_guard(int *fd, void (*before_exit)(void))
 {
+	pid_t guardian = getpid();
 	int alive[2];
 	sigset_t set;
 
@@ -430,25 +376,37 @@ int kin_guard(int *fd, void (*before_exit)(void))
 	note_inherited();
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1L) < 0)
 		return -1;
-	if (getpid() == 1)
+	if (guardian == 1)
 		return 0;
-	if (pipe2(alive, O_CLOEXEC) < 0)
-		return -1;
 	guarded_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	ward = fork();
-	if (ward < 0)
+	if (part(-1, &set, before_exit) < 0)
 		return -1;
-	if (ward > 0) {
-		dup2(alive[1], 3);
-		close_all_from(4);
-		guard(&set, before_exit);
-	}
 	inherited_n = 0;	/* they are the guardian's */
-	close(alive[1]);
 	setpgid(0, 0);
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1L) < 0)
+	above = guardian;
+	prctl(PR_SET_PDEATHSIG, (long)SIGCHLD);
+	if (pipe2(alive, O_CLOEXEC) < 0 || part(alive[1], &set, before_exit) < 0)
 		return -1;
+	above = 0;
+	setpgid(0, 0);
+	close(alive[1]);
 	*fd = alive[0];
 	return 0;
+}
+
+int kin_front(int signo)
+{
+	pid_t front = getpid();
+	sigset_t set;
+
+	note_inherited();
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (part(-1, &set, NULL) < 0 || prctl(PR_SET_PDEATHSIG, (long)signo) < 0)
+		return -1;
+	return getppid() == front ? 0 : raise(signo);
 }

@@ -73,6 +73,13 @@ static struct member *member_at(const struct muster *f, const struct addr *a)
 	return NULL;
 }
 
+void slashes_out(char *p)
+{
+	for (; *p; p++)
+		if (*p == '/')
+			*p = '_';
+}
+
 /* The first source that names it gives the name. */
 static void name_it(struct muster *f, const struct supply *s, const struct supply_entry *e)
 {
@@ -86,9 +93,8 @@ static void name_it(struct muster *f, const struct supply *s, const struct suppl
 		return;
 	free(m->name);
 	m->name = e->name ? xstrdup(e->name) : NULL;
-	/* '/' stands between a frontend and one behind it */
-	for (char *p = m->name; p && (p = strchr(p, '/')) && e->what != SUPPLY_NODE; )
-		*p = '_';
+	if (m->name && e->what != SUPPLY_NODE)
+		slashes_out(m->name);
 	if (!m->named) {
 		m->source = s->spec;
 		m->what = e->what;
@@ -277,7 +283,9 @@ bool muster_turn(struct muster *f)
 		return true;
 	if (ms < 1)
 		ms = 1;
-	if (client_run(f->conf.client, ms) == 0)
+	if (client_left(f->conf.client))
+		client_run(f->conf.client, ms);
+	else
 		poll(NULL, 0, (int)(ms > 1000 ? 1000 : ms));
 	return muster_ready(f);
 }
@@ -311,6 +319,15 @@ int muster_add(struct muster *f, const char *spec, const char **why)
 	memcpy(text, s->why, sizeof text);
 	free(s);
 	return -1;
+}
+
+int muster_left_out(const struct muster *f)
+{
+	int n = f->left_out;
+
+	for (int i = 0; i < f->supplies; i++)
+		n += f->supply[i]->over;
+	return n;
 }
 
 const char *muster_failed(const struct muster *f, const char **why)

@@ -30,7 +30,7 @@ struct tree {
 	struct way  *way;
 	int n;
 	struct buf  *out;
-	int leaves, frontends, left_out;
+	int leaves, frontends;
 };
 
 /* ---- ways ---- */
@@ -117,7 +117,7 @@ static void add_way(struct tree *t, const struct member *m, const struct branch 
 	if (!trace(t->f, w))
 		return;
 	if (w->length > MUSTER_WAY)
-		t->left_out += b->n;
+		t->f->left_out += b->n;
 	else
 		t->n++;
 }
@@ -178,11 +178,11 @@ static void put_name(struct buf *b, const struct muster *f, const struct member 
 		buf_printf(b, "%s@%s", m->name, m->at);
 	else
 		buf_puts(b, m->name);
-	for (char *p = b->p; p && m->addr.kind == ADDR_UNIX && (p = strchr(p, '/')); )
-		*p = '_';
+	if (b->p && m->addr.kind == ADDR_UNIX)
+		slashes_out(b->p);
 }
 
-static void put_place(struct buf *b, const char *name, const struct addr *a)
+void muster_place(struct buf *b, const char *name, const struct addr *a)
 {
 	js_str(b, "name", name);
 	js_str(b, "host", a->kind == ADDR_UNIX ? "localhost" : a->host);
@@ -210,12 +210,12 @@ static void put_own(struct tree *t)
 		buf_reset(&name);
 		put_name(&name, t->f, m);
 		if (name.bad || node_name_wrong(name.p) || t->leaves == NODES_MAX) {
-			t->left_out++;
+			t->f->left_out++;
 			continue;
 		}
 		t->leaves++;
 		js_open(t->out, NULL, '{');
-		put_place(t->out, name.p, &m->addr);
+		muster_place(t->out, name.p, &m->addr);
 		js_close(t->out, '}');
 	}
 	js_close(t->out, ']');
@@ -247,14 +247,14 @@ static void put_frontend(struct tree *t, const struct way *w)
 		buf_printf(&name, "/%s", w->b->name);
 	if (name.bad || node_name_wrong(name.p) || t->frontends == PROXIES_MAX - 1 ||
 	    t->leaves + n > NODES_MAX) {
-		t->left_out += n;
+		t->f->left_out += n + !n;
 		buf_free(&name);
 		return;
 	}
 	t->leaves += n;
 	t->frontends++;
 	js_open(t->out, NULL, '{');
-	put_place(t->out, name.p, &w->m->addr);
+	muster_place(t->out, name.p, &w->m->addr);
 	js_bool(t->out, "is_proxy", true);
 	js_str(t->out, "prefix", w->b ? w->b->prefix : "");
 	js_str(t->out, "way", w->text);
@@ -289,6 +289,7 @@ int muster_print(struct muster *f, struct buf *out)
 {
 	struct tree t = { .f = f, .out = out };
 
+	f->left_out = 0;
 	find_ways(&t);
 	js_open(out, NULL, '{');
 	js_open(out, "nodes", '[');
@@ -297,7 +298,7 @@ int muster_print(struct muster *f, struct buf *out)
 		put_frontend(&t, &t.way[i]);
 	js_close(out, ']');
 	put_sources(&t);
-	js_int(out, "left_out", t.left_out);
+	js_int(out, "left_out", muster_left_out(f));
 	js_close(out, '}');
 	free(t.way);
 	f->dirty = f->refresh = false;

@@ -101,13 +101,14 @@ static ssize_t fill(struct buf *b, int fd, uint64_t at)
 }
 
 /* Learns from a segment's records how far its sources were read; returns the
- * bytes that are good. */
-static int64_t replay(struct spool *s, int fd)
+ * bytes that are good. A mark, which a machine's crash may have left anywhere, is
+ * put where a record ends. */
+static int64_t replay(struct spool *s, int fd, struct mark *m)
 {
 	struct buf b = BUF(PEEK);
 	struct spool_source *src;
 	struct head h;
-	uint64_t at = 0;
+	uint64_t at = 0, sent = 0, handed = 0;
 	size_t used, from = 0;
 	ssize_t n;
 
@@ -130,8 +131,13 @@ static int64_t replay(struct spool *s, int fd)
 			s->last_us = h.time_us;
 		from += used;
 		at += used;
+		if (at <= m->at)
+			sent = at;
+		if (at <= m->at + m->handed)
+			handed = at;
 	}
 	buf_free(&b);
+	*m = (struct mark){ m->gen, sent, handed > sent ? handed - sent : 0 };
 	return n < 0 ? -1 : (int64_t)at;
 }
 
@@ -201,7 +207,7 @@ static int load_mark(struct spool *s, struct mark *m)
 	s->sent_fd = openat(s->dir, "sent", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->sent_fd < 0 || lock(s->sent_fd) < 0)
 		return -1;
-	if (pread(s->sent_fd, m, sizeof *m, 0) < (ssize_t)offsetof(struct mark, handed))
+	if (pread(s->sent_fd, m, sizeof *m, 0) < (ssize_t)offsetof(struct mark, handed) || !m->gen)
 		*m = (struct mark){ 1, 0, 0 };
 	return 0;
 }
@@ -216,27 +222,26 @@ static int save_mark(struct spool *s, uint64_t gen, uint64_t at, uint64_t handed
 /* From the first segment that is not all sent to the last there is. */
 static int load_segments(struct spool *s, struct mark *m)
 {
+	struct mark none = { 0 }, was = *m;
 	uint64_t gen = m->gen;
 	int64_t good;
 	int fd;
 
 	s->read_gen = s->write_gen = gen;
 	while ((fd = open_segment(s, gen, O_RDWR)) >= 0) {
-		good = replay(s, fd);
+		good = replay(s, fd, gen == m->gen ? m : &none);
 		if (good < 0 || ftruncate(fd, good) < 0) {
 			close(fd);
 			return -1;
 		}
-		/* a machine's crash may leave the mark ahead of what it marks */
-		if (gen == m->gen && m->at > (uint64_t)good)
-			m->at = (uint64_t)good;
-		if (gen == m->gen && m->handed > (uint64_t)good - m->at)
-			m->handed = 0;
 		s->bytes += (uint64_t)good;
 		s->write_gen = gen++;
 		s->write_size = (uint64_t)good;
 		close(fd);
 	}
+	/* or what is written next would count as sent already */
+	if (memcmp(m, &was, sizeof was) != 0 && save_mark(s, m->gen, m->at, m->handed) < 0)
+		return -1;
 	s->bytes -= m->at < s->bytes ? m->at : s->bytes;
 	s->read_at = m->at;
 	s->handed = m->handed;

@@ -18,7 +18,7 @@
 #include "supervise.h"
 #include "supervise_watch.h"
 
-enum { SWEEP_MS = 100, LAST_MS = 5000, DRAIN_MS = 1000, ORPHANED_MS = 900 };
+enum { SWEEP_MS = 100, LAST_MS = 5000, DRAIN_MS = 1000, ORPHANED_MS = 900, SAME_MS = 200 };
 
 struct supervise supervise;
 struct job *jobs;
@@ -195,9 +195,17 @@ static void kill_now(void)
 }
 
 /* With a main process its end decides; without, we are the one that is told,
- * and told twice we hurry. */
+ * and told twice we hurry. Sent to all of our processes at once it comes to us by
+ * way of the guards as well, and is one signal. */
 static void told(int signo)
 {
+	static int64_t last_ms;
+	static int last;
+
+	if (signo == last && loop_now() - last_ms < SAME_MS)
+		return;
+	last = signo;
+	last_ms = loop_now();
 	if (main_pid)
 		kill(main_pid, signo);
 	else if (!ending)
@@ -220,13 +228,16 @@ static void pass_on(int signo)
 		kill(main_pid, signo);
 }
 
-/* Without a guardian nobody may be left behind: no grace. */
-static void guardian_gone(struct watch *w, unsigned ready)
+/* Without a guard nobody may be left behind: no grace. */
+static void warden_gone(struct watch *w, unsigned ready)
 {
-	(void)w;
 	(void)ready;
-	kin_kill_all(ORPHANED_MS, NULL);
-	_exit(128 + SIGKILL);
+	watch_del(w);
+	supervise.guard_fd = -1;	/* what it would do last is ours */
+	ending = true;
+	end_status = 128 + SIGKILL;
+	kin_kill_all(ORPHANED_MS);
+	loop_stop();
 }
 
 static void main_grace_over(struct timer *t)
@@ -287,7 +298,7 @@ int supervise_init(const char **why)
 			return -1;
 	signal(SIGPIPE, SIG_IGN);
 	if (supervise.guard_fd >= 0 &&
-	    watch_add_level(&guard_watch, supervise.guard_fd, guardian_gone) < 0)
+	    watch_add_level(&guard_watch, supervise.guard_fd, warden_gone) < 0)
 		return -1;
 	job_house.on_quiet = on_quiet;
 	return follow(why);
@@ -439,21 +450,17 @@ static int start_main(void)
 	struct child_spec c = {
 		.argv = supervise.main_argv, .file = supervise.main_argv[0],
 		.file_fd = -1, .out = -1, .err = -1, .ready = -1, .own_stdin = true,
-		.keep_fds = true, .uid = (uid_t)-1,
+		.keep_fds = true, .uid = (uid_t)-1, .env = environ,
 	};
 	struct span name = { c.file, strlen(c.file) };
-	static char found[4096], mark[64];
+	static char found[4096];
 
-	/* no job's, but ours: for the warden */
-	snprintf(mark, sizeof mark, "%s=%d.0", KIN_MARK, (int)getpid());
-	putenv(mark);
-	c.env = environ;
 	if (plugin_which(name, job_house.rules->path, found, sizeof found))
 		c.file = found;
 	main_pid = child_start(&c);
 	if (main_pid < 0)
 		return -1;
-	if (isatty(0) && tcgetpgrp(0) == getpgid(getppid())) {
+	if (isatty(0) && tcgetpgrp(0) == supervise.group) {
 		signal(SIGTTOU, SIG_IGN);
 		tcsetpgrp(0, main_pid);
 	}
@@ -483,7 +490,7 @@ int supervise_run(void)
 	else
 		begin_all();
 	loop_run();
-	if (!kin_kill_all(LAST_MS, NULL))
+	if (!kin_kill_all(LAST_MS))
 		job_tell(NULL, "some processes could not be ended");
 	last_lines();
 	while (jobs)

@@ -76,7 +76,7 @@ void supply_begin(struct supply *s)
 {
 	forget(s->next, s->next_n);
 	s->next = NULL;
-	s->next_n = s->next_bad = 0;
+	s->next_n = s->next_bad = s->next_over = 0;
 	s->next_why[0] = '\0';
 }
 
@@ -89,6 +89,12 @@ void supply_bad(struct supply *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(s->next_why, sizeof s->next_why, fmt, ap);
 	va_end(ap);
+}
+
+void supply_full(struct supply *s)
+{
+	s->next_over++;
+	supply_bad(s, "more than %d entries", SUPPLY_MAX);
 }
 
 void supply_add(struct supply *s, const char *name, const struct addr *a,
@@ -105,7 +111,7 @@ void supply_add(struct supply *s, const char *name, const struct addr *a,
 		return;
 	}
 	if (s->next_n == SUPPLY_MAX) {
-		supply_bad(s, "more than %d entries", SUPPLY_MAX);
+		supply_full(s);
 		return;
 	}
 	if (!(s->next_n & (s->next_n - 1)))
@@ -167,6 +173,7 @@ void supply_end(struct supply *s)
 	s->entry = s->next;
 	s->n = s->next_n;
 	s->bad = s->next_bad;
+	s->over = s->next_over;
 	s->next = NULL;
 	s->next_n = 0;
 	memcpy(s->why, s->next_why, sizeof s->why);

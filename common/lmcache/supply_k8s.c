@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "die.h"
 #include "file.h"
-#include "json_stream.h"
+#include "jsonl.h"
 #include "k8s_rows.h"
 #include "supply.h"
 
@@ -29,11 +29,12 @@ enum {
 	TOKEN       = 16 << 10,		/* bytes of a bearer token */
 	TARGET      = 32 << 10,
 	VERSION     = 128,		/* bytes of a resourceVersion, opaque to us */
-	WORD        = 254,		/* bytes of a namespace, a name or a port, and NUL */
+	WORD        = 64,		/* bytes of a namespace, a name or a port, and NUL */
 	SELECTOR    = 4096,
 	SLOW_MS     = 30000,		/* between two tries, at most */
 	WATCH_TURNS = 60,		/* intervals that a watch lasts, ... */
 	WATCH_MS    = 2000,		/* ... and no less */
+	SHORT_MS    = 1000,		/* one that ends sooner did not work */
 	GRACE_MS    = 5000		/* for the API to end a watch by itself */
 };
 
@@ -65,7 +66,7 @@ struct k8s {
 	char        version[VERSION];	/* to watch from; "": a list first */
 	char       *more;		/* the next page, or NULL */
 	/* the watch under way */
-	struct json_stream stream;
+	struct buf  part;		/* of an event */
 	bool        dirty, gone;
 	char        why[SUPPLY_WHY];	/* an event that is none, or "" */
 };
@@ -354,32 +355,32 @@ static void event(struct k8s *k, const struct json *j)
 		}
 	}
 	free(name);
-	k->fails = 0;
+}
+
+static int on_line(void *ctx, const char *p, size_t n)
+{
+	struct k8s *k = ctx;
+	struct json_error e;
+	struct json j;
+
+	if (json_parse(&j, p, n, EVENT, 0, &e) < 0)
+		return -1;
+	event(k, &j);
+	json_free(&j);
+	return k->gone || k->why[0] ? -1 : 0;
 }
 
 static int on_event(struct client_req *r, const char *p, size_t n)
 {
 	struct supply *s = r->ctx;
 	struct k8s *k = s->state;
-	struct json_error e;
-	struct json j;
-	int rc = 0;
+	int rc = r->status == 200 ? jsonl_feed(&k->part, p, n, on_line, k) : 0;
 
-	if (r->status != 200)
-		return 0;
-	while (!k->gone && !k->why[0] && (rc = json_stream(&k->stream, &p, &n)) > 0) {
-		if (json_parse(&j, k->stream.text.p, k->stream.text.len, EVENT, 0, &e) < 0) {
-			rc = -1;
-			break;
-		}
-		event(k, &j);
-		json_free(&j);
-	}
-	if (rc < 0)
-		snprintf(k->why, sizeof k->why, "the watch is not a stream of JSON objects");
+	if (rc < 0 && !k->gone && !k->why[0])
+		snprintf(k->why, sizeof k->why, "the watch is not a stream of JSON texts");
 	if (k->dirty)
 		publish(s, k);
-	return k->gone || k->why[0] ? -1 : 0;
+	return rc;
 }
 
 /* A watch that was cut off is taken up again, and only when that does not help
@@ -389,10 +390,12 @@ static void watched(struct supply *s, struct k8s *k)
 	struct client_req *r = &k->req;
 	bool gone = k->gone || (r->end == CLIENT_ANSWER && r->status == 410);
 	bool over = r->end == CLIENT_ANSWER && r->status == 200 && !k->gone;
+	bool lasted = r->status == 200 && clock_ms() - k->began >= SHORT_MS;
 
-	json_stream_free(&k->stream);
-	if (over && clock_ms() - k->began >= s->interval) {
+	buf_free(&k->part);
+	if (lasted)
 		k->fails = 0;
+	if (over && lasted) {
 		tick(s);
 		return;
 	}
@@ -423,10 +426,10 @@ static void done(struct client_req *r)
 
 /* ---- what is asked for ---- */
 
-/* Names of Kubernetes: small letters, digits, "-" and "." (RFC 1123). */
+/* Namespaces, Services and ports are labels (RFC 1123): none has a dot. */
 static bool word(char *to, const char *p, size_t n)
 {
-	if (!n || n >= WORD || strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789-.") < n)
+	if (!n || n >= WORD || strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789-") < n)
 		return false;
 	memcpy(to, p, n);
 	to[n] = '\0';
@@ -501,10 +504,10 @@ static void own_namespace(struct k8s *k, const char *dir)
 
 static void free_k8s(struct k8s *k)
 {
-	struct buf *all[] = { &k->target, &k->bearer, &k->token_file, &k->ca_file, &k->path };
+	struct buf *all[] = { &k->target, &k->bearer, &k->token_file, &k->ca_file, &k->path,
+			      &k->part };
 
 	drop_all(k);
-	json_stream_free(&k->stream);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		buf_free(all[i]);
 	free(k->object);
@@ -539,7 +542,7 @@ static int open_k8s(struct supply *s)
 		dir = DIRECTORY;
 	k->target.max = k->bearer.max = k->path.max = TARGET;
 	k->token_file.max = k->ca_file.max = TARGET;
-	k->stream.text.max = EVENT;
+	k->part.max = EVENT;
 	own_namespace(k, dir);
 	why = set_server(k);
 	if (!want(k, s->spec + 4))

@@ -109,7 +109,7 @@ int undo_write(struct undos *u)
 	js_open(&b, NULL, '{');
 	js_int(&b, "pid", (long long)getpid());
 	js_int(&b, "start", (long long)kin_start(getpid()));
-	js_str(&b, "token_file", call_o.token_file);
+	js_str(&b, "token_file", call_o.token_file ? realpath(call_o.token_file, NULL) : NULL);
 	js_open(&b, "levels", '[');
 	for (i = 0; i < u->n; i++)
 		if (!u->v[i].done && ++left)
@@ -210,4 +210,22 @@ int undo_find(struct undos **out, const char **dir)
 	}
 	closedir(d);
 	return n;
+}
+
+struct undo *undo_other(const struct undos *all, int n, bool alive,
+			const struct call_node *node, const char *logger)
+{
+	struct undo *u;
+	int i, k;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < all[i].n && all[i].pid != getpid() &&
+		     (all[i].alive || !alive); k++) {
+			u = &all[i].v[k];
+			if (!strcmp(u->logger, logger) &&
+			    !strcmp(u->node.prefix, node->prefix) &&
+			    addr_equal(&u->node.addr, &node->addr))
+				return u;
+		}
+	return NULL;
 }

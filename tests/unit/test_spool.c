@@ -167,6 +167,36 @@ TEST(a_mark_beyond_what_a_crash_left_marks_the_end)
 	spool_close(&s);
 	CHECK(stat("d/spool.1", &st) == 0);
 	CHECK_INT(st.st_size, r.end);
+	/* and does not come back over what was written since */
+	CHECK(spool_open(&s, "d") == 0);
+	CHECK_INT(count(), 3);
+	spool_close(&s);
+}
+
+TEST(a_mark_within_a_line_is_put_where_the_line_begins)
+{
+	uint64_t mark[3] = { 1 }, end[3] = { 0 };
+	struct spool_record r;
+	int i, fd, want, handed;
+
+	CHECK(fresh() && three());
+	for (i = 0; i < 3 && spool_next(&s, &r) > 0; i++)
+		end[i] = r.end;
+	spool_close(&s);
+	for (mark[1] = 0; mark[1] <= end[2] + 1; mark[1]++) {
+		mark[2] = end[0] + 1;
+		fd = open("d/sent", O_WRONLY | O_TRUNC);
+		CHECK(fd >= 0 && write(fd, mark, sizeof mark) == sizeof mark && !close(fd));
+		CHECK(spool_open(&s, "d") == 0);
+		for (want = 3; want && mark[1] >= end[3 - want]; want--)
+			;
+		for (handed = 3; handed && mark[1] + mark[2] >= end[3 - handed]; handed--)
+			;
+		CHECK_INT(count(), want);
+		CHECK_INT(spool_sent(&s, s.handed), 0);
+		CHECK_INT(count(), handed);
+		spool_close(&s);
+	}
 }
 
 TEST(a_mark_of_the_form_before_is_read)
