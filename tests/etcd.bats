@@ -87,9 +87,9 @@ beat() {
 		--api-address http://127.0.0.1:1 --interval 2s --ttl 6s "${@:2}"
 }
 
-# follow [ARGS...]: lists go to ./out; $follower
+# follow: lists go to ./out; $follower
 follow() {
-	"$LMC" nodes --from "$registry" --follow -o jsonl "$@" >out 2>err &
+	"$LMC" nodes --from "$registry" --follow -o jsonl >out 2>err &
 	follower=$!
 	started+=($!)
 }
@@ -212,13 +212,13 @@ more() {
 @test "an interval that does not go with the TTL, and a URL that is none, are refused at the start" {
 	local no
 
-	fails_with 2 "$LMC" heartbeat --url etcd://h --nodes '[]' --interval 10s --ttl 15s
+	fails_with 2 timeout 20 "$LMC" heartbeat --url etcd://h --nodes '[]' --interval 10s --ttl 15s
 	has 'a registry that forgets after 15 s must be told twice in that time: every 10 s is too seldom'
 	for no in etcd://u:secret@h etcd:h etcd://h,/p 'etcd://h/p?x' 'etcd://h/p?password-file=/x'; do
-		fails_with 2 "$LMC" heartbeat --url "$no" --nodes '[]'
-		fails_with 2 "$LMC" nodes --from "$no"
-		fails_with 2 "$LMC" proxy --nodes '[]' --port 0 --registry "$no"
-		fails_with 2 "$LMC" proxy --nodes '[]' --port 0 --heartbeat-url "$no"
+		fails_with 2 timeout 20 "$LMC" heartbeat --url "$no" --nodes '[]'
+		fails_with 2 timeout 20 "$LMC" nodes --from "$no"
+		fails_with 2 timeout 20 "$LMC" proxy --nodes '[]' --port 0 --registry "$no"
+		fails_with 2 timeout 20 "$LMC" proxy --nodes '[]' --port 0 --heartbeat-url "$no"
 	done
 }
 
@@ -248,7 +248,7 @@ more() {
 # --- members that die, hang, and come back ------------------------------------------
 
 @test "three members: killed, hung and restarted ones lose no change for longer than twice the TTL" {
-	local t i
+	local t i want=()
 
 	cluster 3
 	beat one
@@ -258,8 +258,8 @@ more() {
 	for i in 0 1 2; do
 		kill -KILL "${members[i]}"
 		put "k$i" "127.0.0.1:$((i + 2))"
-		t=$(now_ms)
-		wait_until 12 listed $(for ((j = 0; j <= i; j++)); do echo "k$j"; done) one
+		t=$(now_ms) want+=("k$i")
+		wait_until 12 listed "${want[@]}" one
 		echo "seen after $(($(now_ms) - t)) ms"
 		member $i
 		wait_until 30 healthy $i
@@ -267,8 +267,8 @@ more() {
 	for i in 0 1 2; do
 		kill -STOP "${members[i]}"
 		surely del "/lmc/test/k$i"
-		t=$(now_ms)
-		wait_until 12 listed $(for ((j = i + 1; j < 3; j++)); do echo "k$j"; done) one
+		t=$(now_ms) want=("${want[@]:1}")
+		wait_until 12 listed "${want[@]}" one
 		echo "seen after $(($(now_ms) - t)) ms"
 		kill -CONT "${members[i]}"
 		wait_until 30 healthy $i
@@ -344,7 +344,7 @@ more() {
 
 # asked PATH: how often that was asked of the stand-in
 asked() {
-	grep -c "^POST $1 " asked || :
+	cat asked 2>/dev/null | grep -c "^POST $1 " || :
 }
 
 # stand_in WATCH: one key is known, and every watch ends with that text
