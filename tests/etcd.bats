@@ -499,7 +499,7 @@ guarded() {
 	guarded
 	echo secret >word
 	chmod 600 word
-	registry=${registry/:\/\//://lmc@}?password-file=word
+	registry="${registry/:\/\//://lmc@}?password-file=word"
 	beat one --interval 4s --ttl 9s
 	wait_until 10 key one
 	follow
