@@ -279,7 +279,7 @@ static void scan(struct report *r)
 			print(r, &ns.node[i], &calls[i]);
 }
 
-static void list(struct report *r)
+static int list(struct report *r)
 {
 	struct call_nodes ns;
 	struct call_error e;
@@ -289,11 +289,13 @@ static void list(struct report *r)
 		die(e.exit, "%s", e.what);
 	for (i = 0; i < ns.n; i++)
 		print(r, &ns.node[i], NULL);
+	return ask_lacks(&ns);
 }
 
 static int nodes_run(int argc, char **argv)
 {
 	struct report r;
+	int exit = EXIT_OK;
 
 	(void)argc;
 	(void)argv;
@@ -308,9 +310,9 @@ static int nodes_run(int argc, char **argv)
 	if (o.scan)
 		scan(&r);
 	else
-		list(&r);
+		exit = list(&r);
 	if (!strcmp(o.output, "name"))
-		return EXIT_OK;
+		return exit;
 	return report_end(&r);
 }
 

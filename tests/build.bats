@@ -8,6 +8,8 @@
 
 setup_file() {
 	export TREE=$PWD COPY="$BATS_FILE_TMPDIR/a copy"
+	# Everything is built twice, perhaps beside other work.
+	export BATS_TEST_TIMEOUT=600
 	# What make tells its children must not reach the makes below.
 	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CFLAGS CPPFLAGS LDFLAGS
 }

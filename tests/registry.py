@@ -33,6 +33,8 @@ class Handler(BaseHTTPRequestHandler):
             return "ok"
 
     def note(self, body):
+        if self.path in ("/version", "/"):
+            return      # somebody's lmc nodes --scan, which asks every port
         line = json.dumps({"t": time.time(), "method": self.command, "line": self.requestline,
                            "path": self.path.split("?")[0],
                            "query": urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query),

@@ -309,10 +309,10 @@ stored_all() {
 	cp many/nodes.json .
 	frontend --probe 0
 	began=${EPOCHREALTIME/./}
-	merged -H 'X-Prometheus-Scrape-Timeout-Seconds: 5'
+	merged -H 'X-Prometheus-Scrape-Timeout-Seconds: 10'
 	echo "took $((${EPOCHREALTIME/./} - began)) us, $(grep VmHWM "/proc/$pid/status")"
 	# whole, and before the scraper gives up; a sanitizer may be late
-	[ $((${EPOCHREALTIME/./} - began)) -lt 5000000 ] || [[ $LMC == */check/* ]]
+	[ $((${EPOCHREALTIME/./} - began)) -lt 10000000 ] || [[ $LMC == */check/* ]]
 	[ "$(grep -c '^lmc_node_up{.*} 1$' m.prom)" = 900 ]
 	[ "$(grep -c '^lmc_node_up{.*} 0$' m.prom)" = 100 ]
 	python3 "$HERE/prom.py" balance m.prom
