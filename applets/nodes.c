@@ -27,7 +27,8 @@ static const struct opt opts[] = {
 	STR(0, "check", "FILE", &o.check, "is it a good node list? 0; JSON of another kind: 1; no JSON: 2"),
 	HEAD("Registries"),
 	LIST(0, "from", "SPEC", &o.tree.from, "the nodes that this registry names: http(s)://HOST "
-	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH"),
+	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH, "
+	     "k8s:[NAMESPACE/]service/NAME[:PORT], k8s:[NAMESPACE/]pods?selector=LABELS&port=PORT"),
 	FLAG('f', "follow", &o.follow, "stay, and print all of them whenever they change"),
 	TIME(0, "interval", "TIME", &o.tree.interval, 10, 86400000,
 	     "between two askings of a registry or a frontend"),
