@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "die.h"
 #include "file.h"
+#include "muster.h"
 #include "nodes/tree.h"
 #include "source.h"
 
@@ -28,7 +29,7 @@ static const struct opt opts[] = {
 	HEAD("Registries"),
 	LIST(0, "from", "SPEC", &o.tree.from, "the nodes that this registry names: http(s)://HOST "
 	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH, "
-	     "etcd://HOST:PORT/PREFIX, "
+	     "etcd://HOST[:PORT][/PREFIX], "
 	     "k8s:[NAMESPACE/]service/NAME[:PORT], k8s:[NAMESPACE/]pods?selector=LABELS&port=PORT"),
 	FLAG('f', "follow", &o.follow, "stay, and print all of them whenever they change"),
 	TIME(0, "interval", "TIME", &o.tree.interval, 10, 86400000,
@@ -240,6 +241,9 @@ static void print(struct report *r, const struct call_node *n, const struct call
 		table_puts(&r->table, n->where);
 		table_puts(&r->table, version);
 	} else {
+		/* What a list can say makes the output one. */
+		if (!n->via && !n->addr.tls)
+			muster_place(&r->json, n->name, &n->addr);
 		js_str(&r->json, "address", n->where);
 		js_str(&r->json, "version", version);
 	}
@@ -266,7 +270,8 @@ static bool is_node(const struct call *c)
 
 static void scan(struct report *r)
 {
-	struct call proto = { .ways = version, .flags = CALL_JSON | CALL_WHOLE, .timeout_ms = SCAN_MS };
+	struct call proto = { .ways = version, .flags = CALL_JSON | CALL_WHOLE,
+			      .timeout_ms = call_o.timeout == CALL_TIMEOUT ? SCAN_MS : 0 };
 	struct call_nodes ns = { 0 };
 	struct call *calls;
 	int i;
@@ -325,11 +330,12 @@ const struct applet nodes_applet = {
 		"Lists the nodes that the other applets would ask, without asking them. "
 		"--scan looks at this machine instead: it asks every listening TCP port and "
 		"every socket called PREFIX_PORT or *.sock for a version, and shows those "
-		"that answer as LMCache does.\n"
+		"that answer as LMCache does within a second, or --timeout. JSON of "
+		"either is a list that --nodes reads.\n"
 		"\n"
 		"--from asks registries, and every frontend that they name for its "
 		"nodes, and makes one tree of them. With -o json or jsonl it is one "
-		"line, and a list that --nodes reads. With --follow, SIGUSR1 asks "
+		"line, and such a list too. With --follow, SIGUSR1 asks "
 		"everybody at once.",
 	.args  = "",
 	.examples =
