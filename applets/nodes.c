@@ -29,6 +29,7 @@ static const struct opt opts[] = {
 	HEAD("Registries"),
 	LIST(0, "from", "SPEC", &o.tree.from, "the nodes that this registry names: http(s)://HOST "
 	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH, "
+	     "etcd://HOST[:PORT][/PREFIX], "
 	     "k8s:[NAMESPACE/]service/NAME[:PORT], k8s:[NAMESPACE/]pods?selector=LABELS&port=PORT"),
 	FLAG('f', "follow", &o.follow, "stay, and print all of them whenever they change"),
 	TIME(0, "interval", "TIME", &o.tree.interval, 10, 86400000,

@@ -385,6 +385,9 @@ print(json.dumps(one))'
 	for at in "${both[@]}"; do
 		run curl -s "$at/instances"
 		[ "${output// /}" = '{"instances":[]}' ]
+		"$LMC" heartbeat --once --coordinator-url "$at" --instance-id six --report-host fd00::5 --nodes '[]'
+		run in_list "$at"
+		has '"instance_id": "six", "ip": "[fd00::5]", "http_port": 8000'
 	done
 }
 
