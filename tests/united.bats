@@ -456,14 +456,16 @@ demos() {
 	has "lmcache:num_hit_tokens_total $((29 * 30 / 2 * 10))"
 	get /metrics -H 'Accept: application/openmetrics-text; version=1.0.0' >text
 	whole text
-	# one that sends rubbish, one whose frontend is down, one that says nothing
+	# one that speaks OpenMetrics, one that sends rubbish, one whose frontend is down, one that says nothing
 	tell 'n=3&metrics=a%7Bb%201%0A'
 	tell 'n=4&down=1'
 	tell 'n=5&metrics='
+	tell 'n=6&metrics=%23%20TYPE%20om%20counter%0Aom_total%201%0A%23%20EOF%0A'
 	get /metrics >metrics
 	whole metrics
+	[ "$(grep -c '^om_total{' metrics)" = 10 ]
 	[ "$(grep -c '^lmc_node_up{.* 0$' metrics)" = 20 ]
-	[ "$(grep -c '^lmcache:wait_seconds_count{' metrics)" = 270 ]
+	[ "$(grep -c '^lmcache:wait_seconds_count{' metrics)" = 260 ]
 	start proxy --nodes '[]' --node-supplier-url "$registry" --underscore
 	wait_until 10 leaves 290
 	get /metrics >metrics

@@ -89,7 +89,7 @@ static unsigned part_of(struct said *s, const char *p, size_t n, bool *first)
 	return part;
 }
 
-/* The name that a line is about; none: every part has it ("# EOF"). */
+/* The name that a line is about, or none. */
 static size_t name_in(const char **p, const char *end)
 {
 	const char *at = *p;
@@ -126,8 +126,6 @@ static void split(struct said *s)
 		/* samples of one name stand together */
 		if (n && (n != last_n || memcmp(p, last, n)))
 			part = part_of(s, p, stem(p, n), &first);
-		for (unsigned i = 0; i < PARTS && !n; i++)
-			buf_add(&parts[i], at, (size_t)(next - at));
 		if (n) {
 			buf_add(&parts[part], at, (size_t)(next - at));
 			f->weight[part] += (size_t)(next - at);
@@ -137,6 +135,8 @@ static void split(struct said *s)
 		last = p;
 		last_n = n;
 	}
+	for (unsigned i = 0; i < PARTS && s->format == EXPO_OPENMETRICS; i++)
+		buf_puts(&parts[i], "# EOF\n");
 }
 
 static struct gzip *packer;	/* its 260 kB are for all of a scrape */
@@ -259,38 +259,39 @@ bool many_more(struct waiter *w)
 	return begin_pass(w) == 0;
 }
 
-static int add_part(const struct said *s, unsigned part, struct buf *to)
+static struct as head_of(const struct said *s, unsigned part)
 {
-	const char *p = s->packed + s->part[part];
-	size_t n = s->part[part + 1] - s->part[part];
-	struct as as;
+	struct as as = { 0 };
 
-	if (!n)
-		return 0;
-	memcpy(&as, p, sizeof as);
-	if (buf_room(to, as.len) < 0 ||
-	    gunzip_like(p + sizeof as, n - sizeof as, s->of->like[part].p, as.like,
-			to->p + to->len, as.len) < 0)
-		return -1;
-	to->len += as.len;
-	return 0;
+	if (s->part[part] < s->part[part + 1])
+		memcpy(&as, s->packed + s->part[part], sizeof as);
+	return as;
 }
 
 /* All parts where there is one pass for all of them. */
 static int add(struct waiter *w, struct said *s)
 {
 	unsigned most = w->passes == 1 ? PARTS : w->pass + 1;
-	struct buf text = BUF(2 * NODE_BYTES);
+	size_t len = 0, at = 0;
+	char *text;
 
 	for (unsigned i = w->pass; i < most; i++)
-		if (add_part(s, i, &text) < 0)
-			text.bad = true;
-	if (text.bad || !text.len) {
-		buf_free(&text);
-		return text.bad ? -1 : 0;
+		len += head_of(s, i).len;
+	if (!len)
+		return 0;
+	/* no larger than it is: there are as many as nodes */
+	text = w->text[w->texts_n++] = malloc(len);
+	for (unsigned i = w->pass; i < most; i++) {
+		struct as as = head_of(s, i);
+		uint32_t from = s->part[i] + sizeof as;
+
+		if (!text || (as.len && gunzip_like(s->packed + from, s->part[i + 1] - from,
+						    s->of->like[i].p, as.like,
+						    text + at, as.len) < 0))
+			return -1;
+		at += as.len;
 	}
-	w->text[w->texts_n++] = text.p;
-	return merge_add(w, s, text.p, text.len, s->format);
+	return merge_add(w, s, text, len, s->format);
 }
 
 static void tell_nodes(struct waiter *w)
