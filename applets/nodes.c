@@ -28,7 +28,9 @@ static const struct opt opts[] = {
 	STR(0, "check", "FILE", &o.check, "is it a good node list? 0; JSON of another kind: 1; no JSON: 2"),
 	HEAD("Registries"),
 	LIST(0, "from", "SPEC", &o.tree.from, "the nodes that this registry names: http(s)://HOST "
-	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH"),
+	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH, "
+	     "etcd://HOST[:PORT][/PREFIX], "
+	     "k8s:[NAMESPACE/]service/NAME[:PORT], k8s:[NAMESPACE/]pods?selector=LABELS&port=PORT"),
 	FLAG('f', "follow", &o.follow, "stay, and print all of them whenever they change"),
 	TIME(0, "interval", "TIME", &o.tree.interval, 10, 86400000,
 	     "between two askings of a registry or a frontend"),
@@ -284,7 +286,7 @@ static void scan(struct report *r)
 			print(r, &ns.node[i], &calls[i]);
 }
 
-static void list(struct report *r)
+static int list(struct report *r)
 {
 	struct call_nodes ns;
 	struct call_error e;
@@ -294,11 +296,13 @@ static void list(struct report *r)
 		die(e.exit, "%s", e.what);
 	for (i = 0; i < ns.n; i++)
 		print(r, &ns.node[i], NULL);
+	return ask_lacks(&ns);
 }
 
 static int nodes_run(int argc, char **argv)
 {
 	struct report r;
+	int exit = EXIT_OK;
 
 	(void)argc;
 	(void)argv;
@@ -313,9 +317,9 @@ static int nodes_run(int argc, char **argv)
 	if (o.scan)
 		scan(&r);
 	else
-		list(&r);
+		exit = list(&r);
 	if (!strcmp(o.output, "name"))
-		return EXIT_OK;
+		return exit;
 	return report_end(&r);
 }
 

@@ -63,6 +63,7 @@ struct call_node {
 struct call_nodes {
 	struct call_node *node;
 	int n;
+	char *lacks;		/* frontends of a registry that do not answer, or NULL */
 };
 
 struct call_error {

@@ -3,8 +3,8 @@
  *
  * The first of these that is there decides:
  *   --nodes, --config, $LMC_NODES          (an empty list is an answer)
- *   the plugin environment, LMCACHE_RUNTIME_PLUGIN_CONFIG or else
- *     LMCACHE_PLUGIN_CONFIG, with …_WORKER_COUNT
+ *   the plugin environment: the file LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE names,
+ *     LMCACHE_RUNTIME_PLUGIN_CONFIG or else LMCACHE_PLUGIN_CONFIG, with …_WORKER_COUNT
  *   $XDG_CONFIG_HOME/lmc/nodes.json (or ~/.config), /etc/lmc/nodes.json
  *   the live sockets under the default prefix
  * and from the plugin environment on the first that has any node. A variable

@@ -143,6 +143,27 @@ json.dump({"note": "x" * 200000}, open("c.json", "w"))'
 	tagged_is 0
 }
 
+@test "SIGTERM to each of its processes, as service managers send it, is one: there is grace" {
+	plugin p/x.sh "trap 'sleep 0.5; echo in good order; exit 0' TERM" 'echo up' \
+		'while :; do sleep 0.05; done'
+	run_plugins p
+	wait_until 10 log_has "[x.sh] up"
+	# shellcheck disable=SC2046 # three
+	kill -TERM "$pid" $(warden) $(supervisor)
+	wait_until 10 gone "$pid"
+	log_has "[x.sh] in good order"
+	# a second one, later, hurries
+	plugin p/x.sh "trap '' TERM" 'echo up again; while :; do sleep 0.05; done'
+	run_plugins --grace 60s p
+	wait_until 10 log_has "up again"
+	wait_until 5 told_until_gone
+}
+
+told_until_gone() {
+	kill "$pid"
+	gone "$pid"
+}
+
 # The plugin of the promise: gets away twice, ignores SIGTERM, floods.
 runaway() {
 	plugin "$1" '#!/bin/bash' "trap '' TERM HUP INT" \

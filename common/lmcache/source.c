@@ -131,18 +131,23 @@ static int from_plugin(struct nodes *out, const char **from,
 		"$LMCACHE_RUNTIME_PLUGIN_CONFIG",
 		"$LMCACHE_PLUGIN_CONFIG",
 	};
+	const char *file = variable("LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE");
 	const char *config = variable(sources[0] + 1);
-	int workers;
+	char *text = NULL;
+	int workers, bad;
+	size_t n;
 
-	*from = sources[!config];
+	*from = file ? file : sources[!config];
+	if (file && !(config = text = read_file(file, SOURCE_FILE_MAX, &n)))
+		return failed(e, file, strerror(errno));
 	config = config ? config : variable(*from + 1);
 	if (!config)
 		return 0;
-	if (worker_count(&workers, e) < 0)
-		return -1;
-	if (nodes_from_plugin(out, config, strlen(config), workers, e) < 0)
-		return named(e, *from);
-	return 0;
+	bad = worker_count(&workers, e);
+	if (!bad && nodes_from_plugin(out, config, text ? n : strlen(config), workers, e) < 0)
+		bad = named(e, *from);
+	free(text);
+	return bad;
 }
 
 /* The user's own list; NULL when it has no place. Static buffer. */

@@ -18,7 +18,7 @@
 #include "supervise.h"
 #include "supervise_watch.h"
 
-enum { SWEEP_MS = 100, LAST_MS = 5000, DRAIN_MS = 1000, ORPHANED_MS = 900 };
+enum { SWEEP_MS = 100, LAST_MS = 5000, DRAIN_MS = 1000, ORPHANED_MS = 900, SAME_MS = 200 };
 
 struct supervise supervise;
 struct job *jobs;
@@ -195,9 +195,17 @@ static void kill_now(void)
 }
 
 /* With a main process its end decides; without, we are the one that is told,
- * and told twice we hurry. */
+ * and told twice we hurry. Sent to all of our processes at once it comes to us by
+ * way of the guards as well, and is one signal. */
 static void told(int signo)
 {
+	static int64_t last_ms;
+	static int last;
+
+	if (signo == last && loop_now() - last_ms < SAME_MS)
+		return;
+	last = signo;
+	last_ms = loop_now();
 	if (main_pid)
 		kill(main_pid, signo);
 	else if (!ending)

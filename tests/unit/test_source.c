@@ -164,6 +164,19 @@ TEST(a_configuration_without_a_node_leaves_it_to_the_next_source)
 	CHECK_STR(first(NULL, NULL), "mine");
 }
 
+TEST(a_configuration_too_long_for_a_variable_is_read_from_its_file)
+{
+	prepare();
+	put("list.json", CONFIG("file"));
+	setenv("LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE", path, 1);
+	CHECK_STR(first(NULL, NULL), "file_scheduler");
+	CHECK_STR(from, path);
+	setenv("LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE", "/no/such/file", 1);
+	CHECK_STR(first(NULL, NULL), "error");
+	CHECK_STR(e.what, "/no/such/file: No such file or directory");
+	unsetenv("LMCACHE_RUNTIME_PLUGIN_CONFIG_FILE");
+}
+
 TEST(xdg_config_home_is_used_when_it_is_absolute)
 {
 	prepare();
