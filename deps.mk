@@ -166,10 +166,17 @@ endef
 # machine: a fixed CA path, no library it happens to have. The threaded
 # resolver stays because the other one cannot be timed out. configure does not
 # know -Oz and would add -O2: make is told the flags again.
+# Its BearSSL backend does not say what a handshake waits for, and is asked again
+# only when a timer ends, up to a second later.
 define CURL_SH
 $(UNPACK_SH)
 cp -r "$$BEARSSL_DIR" "$$tmp/bearssl"
 unpack curl
+sed -i '/^static CURLcode bearssl_connect_step2/,/^}/s/^  if(ret == CURLE_AGAIN)/\
+  connssl->connecting_state = br_ssl_engine_current_state(\&backend->ctx.eng) \&\
+    BR_SSL_SENDREC ? ssl_connect_2_writing : ssl_connect_2_reading;\
+&/' lib/vtls/bearssl.c
+grep -q 'SENDREC ? ssl_connect_2_writing' lib/vtls/bearssl.c
 quiet env PKG_CONFIG=false ./configure --host="$$($$CC -dumpmachine)" \
 	--prefix=/usr CC="$$CC" CFLAGS="$$flags" \
 	CPPFLAGS="-I$$tmp/bearssl/include" LDFLAGS="-L$$tmp/bearssl/lib $$DEPS_LDFLAGS" \

@@ -74,7 +74,7 @@ static void take_body(struct call *c, char *word)
 	if (*word == '@') {
 		c->body = read_input(word + 1, BODY_MAX, &c->body_n);
 		if (!c->body)
-			die(EXIT_SYS, "unable to read %s:", word + 1);
+			die(EXIT_USAGE, "unable to read %s:", word + 1);
 	}
 	for (p = c->body; *p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'; p++)
 		;

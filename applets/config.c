@@ -58,6 +58,11 @@ jv config_find(const struct json *j, const char *key)
 	return v;
 }
 
+bool config_is_mp(const struct json *j)
+{
+	return json_get(j, 0, "mp") >= 0;
+}
+
 bool config_nan(const struct json *j)
 {
 	double d;
@@ -136,7 +141,7 @@ static void json(struct buf *b, struct call *c)
 
 static int show(int n, char **names)
 {
-	struct ask a = { .proto = { .ways = config_get, .flags = CALL_JSON },
+	struct ask a = { .proto = { .ways = config_get, .flags = CALL_OBJECT },
 			 .heads = endpoint_heads, .check = check, .rows = rows,
 			 .json = json };
 	struct buf list = BUF(CALL_PATH), query = BUF(CALL_PATH);
@@ -191,11 +196,11 @@ const struct applet config_applet = {
 	.about =
 		"Reads all nodes, and changes those that -n or -a name.\n"
 		" get [KEY]...       all of it, or these keys\n"
-		" diff [FILE]        where nodes differ from the first, or from a file\n"
+		" diff [FILE|-]      where nodes differ from the first, or from a file\n"
 		" set KEY=VALUE...   with the type that the key's value has now\n"
 		" set KEY:=JSON...   with exactly this value\n"
 		" export             one node's configuration as a file\n"
-		" apply FILE         set what differs from a JSON or YAML file\n"
+		" apply FILE|-       set what differs from a JSON or YAML file\n"
 		"\n"
 		"What is set is read back and shown. Only the node's configuration "
 		"object changes: a component that took a value at its start goes on with "

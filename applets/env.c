@@ -39,7 +39,7 @@ static bool secret_name(const char *name)
 	return false;
 }
 
-/* Known beginnings, a "password=" somewhere, and what stands before the @ of
+/* Known beginnings, a "password=", "--api-key " or "token": somewhere, and what stands before the @ of
  * a URL. */
 static bool secret_value(const char *v)
 {
@@ -53,7 +53,7 @@ static bool secret_value(const char *v)
 	for (i = 0; i < sizeof starts / sizeof *starts; i++)
 		if (!strncmp(v, starts[i], strlen(starts[i])))
 			return true;
-	if (strchr(v, '=') && secret_name(v))
+	if ((strpbrk(v, "= ") || strstr(v, "\":")) && secret_name(v))
 		return true;
 	for (; url; url = strstr(url + 3, "://")) {
 		at = url + 3 + strcspn(url + 3, "/ @");
@@ -122,17 +122,10 @@ static void json(struct buf *b, struct call *c)
 	js_close(b, '}');
 }
 
-static void check(struct call *c)
-{
-	if (json_type(&c->json, 0) != JSON_OBJECT)
-		call_fail(c, EXIT_NO, "%s: its answer is no JSON object",
-			  call_who(c->node));
-}
-
 static int env_run(int argc, char **argv)
 {
-	struct ask a = { .proto = { .ways = ways, .flags = CALL_JSON | CALL_TEXT },
-			 .heads = heads, .rows = rows, .json = json, .check = check };
+	struct ask a = { .proto = { .ways = ways, .flags = CALL_OBJECT | CALL_TEXT },
+			 .heads = heads, .rows = rows, .json = json };
 
 	if (!strcmp(call_o.output, "raw") && !o.show)
 		die(EXIT_USAGE, "-o raw has all secrets: say --show-secrets if "

@@ -340,49 +340,63 @@ static void on_read(struct call *c)
 	}
 }
 
+/* Who has set it for a while is looked up before the levels are read: one that
+ * ends in between has set back what is read. */
+static void set_for_a_while(struct call_nodes *ns, struct call *reads,
+			    struct undos *mine, const struct undos *all, int n)
+{
+	int i, exit = EXIT_OK;
+
+	for (i = 0; i < ns->n; i++) {
+		if (reads[i].exit && report.form != OUT_JSONL)
+			print_one(&reads[i]);
+		exit = worse(exit, reads[i].exit);
+	}
+	if (exit)
+		die(exit, "nothing was set: not every node could be asked for its level");
+	ask_signals();
+	remember(mine, ns, to_set.logger, to_set.before, all, n);
+	for (i = 0; i < ns->n; i++)
+		start_set(&ns->node[i]);
+	ask_wait(ns->n);
+}
+
+static int wait_and_restore(struct undos *mine, int exit)
+{
+	int64_t end = clock_ms() + o.duration;
+	struct undos *all;
+	const char *dir;
+	int n;
+
+	fflush(stdout);
+	ask_until(end, end);
+	n = undo_find(&all, &dir);
+	exit = worse(exit, restore(mine, all, n, false));
+	return exit ? exit : ask_signal() ? 128 + ask_signal() : EXIT_OK;
+}
+
 static int set(const char *logger, const char *level)
 {
 	struct call_nodes ns = ask_nodes(true);
 	struct call proto = { .ways = ways, .query = query_for(logger, NULL) };
-	struct undos u = { 0 }, *all = NULL;
+	struct undos mine = { 0 }, *all = NULL;
 	struct call *reads;
 	const char *dir;
-	int64_t end;
-	int i, exit, n = 0;
+	int i, exit, n;
 
 	to_set.logger = logger;
 	to_set.level = level;
 	to_set.calls = xcalloc((size_t)ns.n, sizeof *to_set.calls);
 	to_set.before = xcalloc((size_t)ns.n, sizeof *to_set.before);
 	report_begin(&report, heads);
-	if (o.duration)
-		n = undo_find(&all, &dir);
+	n = o.duration ? undo_find(&all, &dir) : 0;
 	reads = ask_all(&ns, &proto, on_read);
-	for (i = 0; o.duration && i < ns.n; i++) {
-		if (reads[i].exit && report.form != OUT_JSONL)
-			print_one(&reads[i]);
-		report.exit = worse(report.exit, reads[i].exit);
-	}
-	if (o.duration && report.exit)
-		die(report.exit, "nothing was set: not every node could be asked for its level");
-	if (o.duration) {
-		ask_signals();
-		remember(&u, &ns, logger, to_set.before, all, n);
-		for (i = 0; i < ns.n; i++)
-			start_set(&ns.node[i]);
-		ask_wait(ns.n);
-	}
+	if (o.duration)
+		set_for_a_while(&ns, reads, &mine, all, n);
 	for (i = 0; report.form != OUT_JSONL && i < ns.n; i++)
 		print_one(reads[i].exit ? &reads[i] : &to_set.calls[i]);
 	exit = report_end(&report);
-	if (!o.duration)
-		return exit;
-	fflush(stdout);
-	end = clock_ms() + o.duration;
-	ask_until(end, end);
-	n = undo_find(&all, &dir);
-	exit = worse(exit, restore(&u, all, n, false));
-	return exit ? exit : ask_signal() ? 128 + ask_signal() : EXIT_OK;
+	return o.duration ? wait_and_restore(&mine, exit) : exit;
 }
 
 static int loglevel_run(int argc, char **argv)

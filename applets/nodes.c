@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "die.h"
 #include "file.h"
+#include "muster.h"
 #include "nodes/tree.h"
 #include "source.h"
 
@@ -27,7 +28,9 @@ static const struct opt opts[] = {
 	STR(0, "check", "FILE", &o.check, "is it a good node list? 0; JSON of another kind: 1; no JSON: 2"),
 	HEAD("Registries"),
 	LIST(0, "from", "SPEC", &o.tree.from, "the nodes that this registry names: http(s)://HOST "
-	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH"),
+	     "(discovery, coordinator or frontend), coordinator:URL, dns:NAME:PORT, file:PATH, "
+	     "etcd://HOST[:PORT][/PREFIX], "
+	     "k8s:[NAMESPACE/]service/NAME[:PORT], k8s:[NAMESPACE/]pods?selector=LABELS&port=PORT"),
 	FLAG('f', "follow", &o.follow, "stay, and print all of them whenever they change"),
 	TIME(0, "interval", "TIME", &o.tree.interval, 10, 86400000,
 	     "between two askings of a registry or a frontend"),
@@ -238,6 +241,9 @@ static void print(struct report *r, const struct call_node *n, const struct call
 		table_puts(&r->table, n->where);
 		table_puts(&r->table, version);
 	} else {
+		/* What a list can say makes the output one. */
+		if (!n->via && !n->addr.tls)
+			muster_place(&r->json, n->name, &n->addr);
 		js_str(&r->json, "address", n->where);
 		js_str(&r->json, "version", version);
 	}
@@ -264,7 +270,8 @@ static bool is_node(const struct call *c)
 
 static void scan(struct report *r)
 {
-	struct call proto = { .ways = version, .flags = CALL_JSON | CALL_WHOLE, .timeout_ms = SCAN_MS };
+	struct call proto = { .ways = version, .flags = CALL_JSON | CALL_WHOLE,
+			      .timeout_ms = call_o.timeout == CALL_TIMEOUT ? SCAN_MS : 0 };
 	struct call_nodes ns = { 0 };
 	struct call *calls;
 	int i;
@@ -279,7 +286,7 @@ static void scan(struct report *r)
 			print(r, &ns.node[i], &calls[i]);
 }
 
-static void list(struct report *r)
+static int list(struct report *r)
 {
 	struct call_nodes ns;
 	struct call_error e;
@@ -289,11 +296,13 @@ static void list(struct report *r)
 		die(e.exit, "%s", e.what);
 	for (i = 0; i < ns.n; i++)
 		print(r, &ns.node[i], NULL);
+	return ask_lacks(&ns);
 }
 
 static int nodes_run(int argc, char **argv)
 {
 	struct report r;
+	int exit = EXIT_OK;
 
 	(void)argc;
 	(void)argv;
@@ -308,9 +317,9 @@ static int nodes_run(int argc, char **argv)
 	if (o.scan)
 		scan(&r);
 	else
-		list(&r);
+		exit = list(&r);
 	if (!strcmp(o.output, "name"))
-		return EXIT_OK;
+		return exit;
 	return report_end(&r);
 }
 
@@ -321,11 +330,12 @@ const struct applet nodes_applet = {
 		"Lists the nodes that the other applets would ask, without asking them. "
 		"--scan looks at this machine instead: it asks every listening TCP port and "
 		"every socket called PREFIX_PORT or *.sock for a version, and shows those "
-		"that answer as LMCache does.\n"
+		"that answer as LMCache does within a second, or --timeout. JSON of "
+		"either is a list that --nodes reads.\n"
 		"\n"
 		"--from asks registries, and every frontend that they name for its "
 		"nodes, and makes one tree of them. With -o json or jsonl it is one "
-		"line, and a list that --nodes reads. With --follow, SIGUSR1 asks "
+		"line, and such a list too. With --follow, SIGUSR1 asks "
 		"everybody at once.",
 	.args  = "",
 	.examples =

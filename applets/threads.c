@@ -424,9 +424,9 @@ static void sample(const struct call_nodes *ns, struct probe *all, const struct 
 			ask_probe(&all[i].first, proto, &ns->node[i], &all[i], sampled);
 		}
 		next += 1000 / o.hz;
-		ask_until(next < end ? next : end, end);
-	} while (next < end);
-	ask_wait(call_left());
+	} while (ask_until(next < end ? next : end, end) && next < end);
+	if (!ask_signal())
+		ask_wait(call_left());
 }
 
 static int group(const struct call *proto)
@@ -437,8 +437,11 @@ static int group(const struct call *proto)
 
 	report_begin(&report, list_heads);
 	if (o.sample) {
+		/* Interrupted, it shows what it has so far. */
+		ask_signals();
 		sample(&ns, all, proto);
-		return print_seen(&report);
+		i = print_seen(&report);
+		return i ? i : ask_signal() ? 128 + ask_signal() : EXIT_OK;
 	}
 	for (i = 0; i < ns.n; i++)
 		ask_probe(&all[i].first, proto, &ns.node[i], &all[i], later);
@@ -631,7 +634,7 @@ static void periodic_json(struct buf *b, struct call *c)
 
 static int periodic(void)
 {
-	struct ask a = { .proto = { .ways = periodic_ways, .flags = CALL_JSON },
+	struct ask a = { .proto = { .ways = periodic_ways, .flags = CALL_OBJECT },
 			 .heads = periodic_heads, .rows = periodic_rows,
 			 .json = periodic_json };
 	struct buf q = BUF(CALL_PATH);

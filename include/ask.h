@@ -18,6 +18,8 @@
 
 /* The nodes that the options mean; dies when there are none. */
 struct call_nodes ask_nodes(bool changes);
+/* Tells what the list lacks: EXIT_OK, or EXIT_REACH, which report_end() counts. */
+int  ask_lacks(const struct call_nodes *ns);
 /* One call for each node, made from *proto, run to the end; each() sees every
  * one as it ends (NULL: nobody). */
 struct call *ask_all(const struct call_nodes *ns, const struct call *proto,

@@ -63,6 +63,7 @@ struct call_node {
 struct call_nodes {
 	struct call_node *node;
 	int n;
+	char *lacks;		/* frontends of a registry that do not answer, or NULL */
 };
 
 struct call_error {
@@ -96,7 +97,8 @@ enum {
 	CALL_JSON = 1,		/* the answer must be JSON: parsed into .json */
 	CALL_TEXT = 2,		/* do not look for errors in a 200 body */
 	CALL_PLAIN404 = 4,	/* a FastAPI 404 is just an answer: no other way is tried */
-	CALL_WHOLE = 8		/* waiting for its turn counts for the timeout */
+	CALL_WHOLE = 8,		/* waiting for its turn counts for the timeout */
+	CALL_OBJECT = CALL_JSON | 16	/* JSON, and an object */
 };
 
 struct call {

@@ -50,6 +50,8 @@ bool muster_turn(struct muster *f);
  *	{"nodes":[…],"sources":[{"source","entries","bad","stale","why"}],"left_out":N}
  */
 int  muster_print(struct muster *f, struct buf *out);
+/* "name", "host" and "port" of an entry in such a list. */
+void muster_place(struct buf *b, const char *name, const struct addr *a);
 /* Entries of registries, and nodes, that are over the limits: not in the tree. */
 int  muster_left_out(const struct muster *f);
 /* The first source that has never told anything, or NULL: *why. */

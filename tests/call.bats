@@ -19,6 +19,7 @@ load house
 	has '"type":"type_error.integer"'
 	fails_with 1 "$LMC" call GET /nosuch -n worker0
 	has '{"detail":"Not Found"}'
+	has "w0.sock): HTTP 404"
 }
 
 @test "bodies come from the command line, a file and standard input" {

@@ -106,6 +106,8 @@ value_is() {
 	fails_with 1 "$LMC" config diff f.yaml -n worker0
 	has "demo_worker0  min_retrieve_tokens  0      5"
 	shape config diff -n worker0 -n worker1
+	fails_with 1 "$LMC" config diff -n worker0 -n mp0
+	is "lmc config: demo_mp0 ($PWD/mp.sock) is of another kind than the first node: compare those of one kind"
 }
 
 @test "export and apply keep a configuration in a file" {
@@ -145,6 +147,9 @@ value_is() {
 		--canary 1 --verify 200ms
 	value_is min_retrieve_tokens worker0 5
 	value_is min_retrieve_tokens worker1 5
+	fails_with 1 "$LMC" config set min_retrieve_tokens=6 -n worker0 -n mp0 --canary 1
+	has "nothing was changed"
+	value_is min_retrieve_tokens worker0 5
 }
 
 @test "--canary sets everything back when a later node fails" {

@@ -165,6 +165,28 @@ on_targets() {
 	wait_until 30 on_targets 1
 }
 
+@test "who asks all nodes of a registry is told of a frontend that is silent" {
+	local where listed='"processCount":2'
+
+	registry
+	where=$url
+	beat http%3A%2F%2F127.0.0.1%3A9
+	fails_with 3 "$LMC" version -a --nodes "$where"
+	is "lmc version: no node is known: proxy_127.0.0.1_9: Connection refused"
+	start demo --node "unix:$PWD/w0.sock" --role worker --worker-id 0
+	start proxy --nodes "[{\"name\":\"w0\",\"host\":\"h\",\"port\":\"$PWD/w0.sock\"}]" \
+		--heartbeat-url "$where/heartbeat"
+	url=$where
+	wait_until 10 eval 'get /lmcache_infos | grep -q "$listed"'
+	fails_with 3 "$LMC" version -a --nodes "$where" --no-headers
+	has "w0 "
+	has "lmc version: proxy_127.0.0.1_9: Connection refused"
+	fails_with 3 "$LMC" nodes -q --nodes "$where" -o name
+	is w0
+	fails_with 0 "$LMC" version -n w0 --nodes "$where"
+	lacks refused
+}
+
 @test "/metrics is an exposition that says how many there are of each kind and state" {
 	registry
 	beat http%3A%2F%2F127.0.0.1%3A8000

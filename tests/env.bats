@@ -17,9 +17,9 @@ load house
 	shape env -n "$addr"
 	picks 'sorted(k for k, v in a[0]["env"].items() if v == "********")' \
 		"['A_TOKEN', 'URL', 'X', 'db_password']"
-	printf '{"DB_PASS":"s1","MYSQL_PWD":"s2","PWD":"/home","OPTS":"host=a password=s3","JAVA":"-Dapi-key=s4","Q":"http://h/?token=s5","MODE":"a=b"}' >peer/env
+	printf '{"DB_PASS":"s1","MYSQL_PWD":"s2","PWD":"/home","OPTS":"host=a password=s3","JAVA":"-Dapi-key=s4","Q":"http://h/?token=s5","MODE":"a=b","ARGS":"serve --api-key s6","JS":"{\\"token\\":\\"s7\\"}"}' >peer/env
 	fails_with 0 "$LMC" env -n "$addr"
-	no grep -q 's[1-5]' <<<"$output"
+	no grep -q 's[1-7]' <<<"$output"
 	has "PWD        /home"
 	has "a=b"
 	fails_with 2 "$LMC" env -n "$addr" -o raw

@@ -139,14 +139,14 @@ more() {
 	cluster 1
 	start demo --instance here
 	echo "$addr" >list
-	start proxy --nodes '[]' --registry file:list --heartbeat-url "$registry" --heartbeat-interval 1s
+	start proxy --nodes '[]' --registry file:list --heartbeat-url "$registry" --heartbeat-interval 5s
 	local front=$pid at=$port
 	wait_until 10 key "frontend-127.0.0.1-$at"
 	run ctl get --print-value-only "/lmc/test/frontend-127.0.0.1-$at"
 	[ "$(jq -r .api_address,.pid <<<"$output" | xargs)" = "http://127.0.0.1:$at $front" ]
 	# three intervals, unless told otherwise
 	run ctl lease timetolive "$(ctl lease list | tail -n 1)"
-	has 'granted with TTL(3s)'
+	has 'granted with TTL(15s)'
 	follow
 	wait_until 10 eval 'tail -n 1 out | grep -q here_worker0'
 	fails_with 0 "$LMC" nodes --from "$registry" -o name
@@ -252,6 +252,7 @@ more() {
 
 	cluster 3
 	beat one
+	wait_until 10 key one
 	follow
 	wait_until 10 listed one
 	for i in 0 1 2; do
@@ -346,6 +347,16 @@ asked() {
 	grep -c "^POST $1 " asked || :
 }
 
+# stand_in WATCH: one key is known, and every watch ends with that text
+stand_in() {
+	mkdir -p peer/v3/kv
+	printf '{"header":{"revision":"5"},"kvs":[{"key":"%s","mod_revision":"5","value":"%s"}],"count":"1"}' \
+		"$(printf /p/k | base64)" "$(printf 127.0.0.1:2 | base64)" >peer/v3/kv/range
+	echo "$1" >peer/v3/watch
+	start_peer --log asked --dir peer --type application/json
+	registry=etcd://$addr/p
+}
+
 @test "who answers nonsense, or ends every watch at once, is asked ever more seldom" {
 	local t
 
@@ -360,12 +371,7 @@ asked() {
 	sourced why "$addr: it does not answer as etcd does"
 	kill "$follower"
 	rm asked
-	mkdir -p peer/v3/kv
-	printf '{"header":{"revision":"5"},"kvs":[{"key":"%s","mod_revision":"5","value":"%s"}],"count":"1"}' \
-		"$(printf /p/k | base64)" "$(printf 127.0.0.1:2 | base64)" >peer/v3/kv/range
-	echo '{"result":{"created":true,"canceled":true,"cancel_reason":"permission denied"}}' >peer/v3/watch
-	start_peer --log asked --dir peer --type application/json
-	registry=etcd://$addr/p
+	stand_in '{"result":{"created":true,"canceled":true,"cancel_reason":"permission denied"}}'
 	follow
 	t=$(now_ms)
 	wait_until 20 eval '[ "$(asked /v3/watch)" -ge 3 ]'
@@ -382,20 +388,31 @@ compact() {
 	ctl compact "$(ctl get none -w json | jq .header.revision)"
 }
 
-# much: 24 MB of changes, none of them of what is listed
+# much: more changes than etcd holds for one watch, none of them of what is listed
 much() {
-	local i
-
-	python3 - >txn <<-'E'
-	import base64, json
+	python3 - "${ports[0]}" <<-'E'
+	import base64, http.client, json, sys
 	b = lambda t: base64.b64encode(t).decode()
-	print(json.dumps({"success": [{"requestPut": {"key": b(b"/lmc/test/k%d" % i),
-		"value": b(b" " * 4000)}} for i in range(100)]}))
+	c = http.client.HTTPConnection("localhost", int(sys.argv[1]), timeout=20)
+	def change(n, value):
+	    c.request("POST", "/v3/kv/txn", json.dumps({"success": [{"requestPut": {
+	        "key": b(b"/lmc/test/k%d" % i), "value": b(value)}} for i in range(n)]}))
+	    assert c.getresponse().read().find(b"succeeded") > 0
+	for i in range(40):
+	    change(100, b" " * 4000)
+	for i in range(400):
+	    change(1, b"x")
 	E
-	for ((i = 0; i < 60; i++)); do
-		curl -sSf --max-time 20 -d @txn "http://localhost:${ports[0]}/v3/kv/txn" >/dev/null
-	done
 	ctl del --prefix /lmc/test/k
+}
+
+@test "a watch whose changes were compacted leads to a new read, not to a look" {
+	stand_in '{"result":{"created":true,"canceled":true,"compact_revision":"9"}}'
+	follow
+	wait_until 20 eval '[ "$(asked /v3/watch)" -ge 2 ]'
+	[ "$(asked /v3/kv/range)" -ge 2 ]
+	no grep sort_order asked
+	listed k
 }
 
 @test "compaction while the watch is open, down and behind: the list is right" {
@@ -421,6 +438,7 @@ much() {
 	# behind: etcd ends such a watch with compact_revision
 	kill -STOP "$follower"
 	much
+	curl -sS "http://localhost:${ports[0]}/metrics" | grep '^etcd_debugging_mvcc_slow_watcher_total 1'
 	ctl del /lmc/test/b
 	compact
 	kill -CONT "$follower"
@@ -483,6 +501,7 @@ guarded() {
 	chmod 600 word
 	registry=${registry/:\/\//://lmc@}?password-file=word
 	beat one --interval 4s --ttl 9s
+	wait_until 10 key one
 	follow
 	wait_until 10 listed one
 	n=$(calls Authenticate)

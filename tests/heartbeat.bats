@@ -206,6 +206,8 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	fails_with 2 "$LMC" heartbeat --url http://h/x --report-host 'a/b'
 	has "--report-host: a/b: "
 	fails_with 2 "$LMC" heartbeat --url http://h/x --instance-id ""
+	fails_with 2 "$LMC" heartbeat --once --coordinator-url http://127.0.0.1:9 --instance-id a/b
+	has "--instance-id: a/b has a slash"
 	fails_with 2 "$LMC" heartbeat --url http://h/x --registry-token none
 	has "unable to read the token none"
 	fails_with 2 "$LMC" heartbeat --url http://127.0.0.1:9/x --once -n nobody --nodes '[]'
@@ -249,6 +251,9 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	registry
 	"$LMC" heartbeat --once --url "$reg/h" --nodes '[]' --report-host 2001:DB8:0::7 --port 81
 	told 'q[-1]["api_address"] == "http://[2001:db8::7]:81"'
+	# a coordinator calls "http://IP:PORT"
+	"$LMC" heartbeat --once --coordinator-url "$reg" --nodes '[]' --report-host 2001:DB8:0::7
+	told 'json.loads(r[-1]["body"])["ip"] == "[2001:db8::7]"'
 	"$LMC" heartbeat --once --url "$reg/h" --nodes '[]' --report-host Node7.example
 	told 'q[-1]["api_address"] == "http://node7.example:8000"'
 	"$LMC" heartbeat --once --url "$reg/h" --nodes '[]' --api-address https://front.example/
@@ -312,6 +317,7 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	told 'json.loads(r[0]["body"])["instance_id"] == "frontend-10.0.0.7-8080"'
 	told 'json.loads(r[0]["body"])["ip"] == "10.0.0.7" and json.loads(r[0]["body"])["http_port"] == 8080'
 	told 'all(x["line"] == "PUT /instances/frontend-10.0.0.7-8080/heartbeat HTTP/1.1" for x in r[1:-1])'
+	told 'all(x["headers"]["Content-Length"] == "0" and "Content-Type" not in x["headers"] for x in r[1:-1])'
 	told 'r[-1]["line"] == "DELETE /instances/frontend-10.0.0.7-8080 HTTP/1.1"'
 	run curl -s "$reg/instances"
 	is '{"instances": []}'
@@ -319,15 +325,70 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 }
 
 @test "a coordinator that has forgotten is told again in the same beat, by the same name" {
-	registry --assign 'mp/1 x' --forget 0.5
+	registry --assign 'mp 1%x' --forget 0.5
 	beat --coordinator-url "$reg" --instance-id mine --interval 1s --ttl 2s --nodes '[]'
 	wait_until 20 told 'len([x for x in r if x["method"] == "POST"]) >= 2'
 	told 'json.loads(r[0]["body"])["instance_id"] == "mine"'
-	told 'r[1]["line"] == "PUT /instances/mp%2F1%20x/heartbeat HTTP/1.1"'
+	told 'r[1]["line"] == "PUT /instances/mp%201%25x/heartbeat HTTP/1.1"'
 	told 'r[2]["method"] == "POST" and r[2]["t"] - r[1]["t"] < 0.5'
-	told 'json.loads(r[2]["body"])["instance_id"] == "mp/1 x"'
+	told 'json.loads(r[2]["body"])["instance_id"] == "mp 1%x"'
 	stop
 	told 'r[-1]["method"] == "DELETE"'
+}
+
+@test "trouble of a coordinator that has not forgotten makes no second registration" {
+	registry
+	beat --coordinator-url "$reg" --instance-id x --interval 100ms --nodes '[]'
+	wait_until 10 told 'len(r) > 1'
+	for mode in 500 close 429; do
+		echo $mode >mode
+		was=$(wc -l <told)
+		wait_until 20 told "len(r) > $was"
+		echo ok >mode
+		was=$(wc -l <told)
+		wait_until 20 told "len(r) > $was + 1"
+	done
+	stop
+	told '[x["method"] for x in r if x["method"] != "PUT"] == ["POST", "DELETE"]'
+}
+
+# in_list URL: what a coordinator lists, without the time
+in_list() {
+	curl -sf "$1/instances" | python3 -c 'import json, sys
+one, = json.load(sys.stdin)["instances"]
+assert type(one["registration_time"]) is float and one.pop("registration_time") > 1e9
+print(json.dumps(one))'
+}
+
+@test "a coordinator and lmc discovery list the same of an instance, and forget it alike" {
+	local both at
+
+	registry
+	both=("$reg")
+	start discovery --listen 127.0.0.1:0
+	both+=("$url")
+	beat --coordinator-url "${both[0]}" --coordinator-url "${both[1]}" --interval 200ms \
+		--api-address http://10.0.0.7:8080 --version-text 0.3.9 --startup-time now --nodes '[]'
+	for at in "${both[@]}"; do
+		wait_until 10 in_list "$at"
+		run in_list "$at"
+		is '{"instance_id": "frontend-10.0.0.7-8080", "ip": "10.0.0.7", "http_port": 8080, "metadata": {"version": "0.3.9", "startup_time": "now"}, "p2p_advertised_url": "", "mq_port": 0}'
+		run curl -s -X PUT "$at/instances/none%20such/heartbeat" -w ' %{http_code}'
+		has '"unknown instance none such; re-register"} 404'
+		run curl -s -X DELETE "$at/instances/none" -w '%{http_code}'
+		is 204
+		# as if it had been restarted without its memory
+		curl -s -X DELETE "$at/instances/frontend-10.0.0.7-8080"
+		wait_until 10 in_list "$at"
+	done
+	stop
+	for at in "${both[@]}"; do
+		run curl -s "$at/instances"
+		[ "${output// /}" = '{"instances":[]}' ]
+		"$LMC" heartbeat --once --coordinator-url "$at" --instance-id six --report-host fd00::5 --nodes '[]'
+		run in_list "$at"
+		has '"instance_id": "six", "ip": "[fd00::5]", "http_port": 8000'
+	done
 }
 
 @test "a coordinator that is there later gets the instance then" {

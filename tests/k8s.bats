@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # k8s.bats - frontends and nodes that Kubernetes names
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154 # url, output, log, addrs are of lib.bash
+# shellcheck disable=SC2016,SC2154 # for eval; url, output, log, addrs are of lib.bash
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -227,11 +227,20 @@ wrong() {
 	[ "$(seen .)" = 0 ]
 }
 
+@test "a handshake is waited for, not looked at now and then" {
+	cluster
+	slice lmc-1 "$(at a 127.0.0.2)"
+	tell set?shake=0.3
+	strace -f -e trace=poll -o trace "$LMC" nodes --from k8s:service/lmc --timeout 10s >list
+	grep default_a list
+	no grep 'poll(NULL' trace
+}
+
 # --- watches -------------------------------------------------------------------
 
-# follow [SPEC]: every list is a line of "out"
+# follow: every list is a line of "out"
 follow() {
-	"$LMC" nodes --from "${1:-k8s:service/lmc}" --follow -o jsonl --interval 20ms >out 2>err &
+	"$LMC" nodes --from k8s:service/lmc --follow -o jsonl --interval 20ms >out 2>err &
 	started+=($!)
 }
 
@@ -246,11 +255,11 @@ said() {
 }
 
 watching() {
-	[ "$(curl -sSf "$control/watching")" = "${1:-1}" ]
+	[ "$(curl -sSf "$control/watching")" = 1 ]
 }
 
 following() {
-	cluster "$@"
+	cluster
 	slice lmc-1 "$(at a 127.0.0.2)"
 	follow
 	wait_until 10 last a
@@ -407,4 +416,61 @@ resumed() {
 	wait_until 10 eval 'get /api/nodes | grep -q "default_a"'
 	fails_with 2 "$LMC" proxy --nodes '[]' --registry k8s:lmc --port 0
 	has '--registry k8s:lmc: not [NAMESPACE/]service'
+}
+
+# --- docs/deploy/kubernetes.yaml -------------------------------------------------
+
+# That of Debian's package.
+yaml() {
+	PATH=/usr/bin:$PATH python3 -c "import json, sys, yaml
+o = list(yaml.safe_load_all(open('$HERE/../docs/deploy/kubernetes.yaml')))
+$1"
+}
+
+# of FILTER: of the manifest, as one list of objects in m.json
+of() {
+	echo "$1"
+	jq -e "$1" m.json >/dev/null
+}
+
+@test "the manifest is one that fits together, with no right but those that are used" {
+	yaml 'print(json.dumps(o))' >m.json
+	run jq -r '.[] | "\(.apiVersion) \(.kind) \(.metadata.namespace)/\(.metadata.name)"' m.json
+	is 'v1 Service default/lmc
+v1 ServiceAccount default/lmc-united
+rbac.authorization.k8s.io/v1 Role default/lmc-united
+rbac.authorization.k8s.io/v1 RoleBinding default/lmc-united
+apps/v1 Deployment default/lmc-united
+v1 Service default/lmc-united'
+	of '.[2].rules == [{apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"]}]'
+	of '.[3] | .roleRef == {apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "lmc-united"}'
+	of '.[3].subjects == [.[1] | {kind, name: .metadata.name, namespace: .metadata.namespace}]'
+	of '.[4].spec | .selector.matchLabels == .template.metadata.labels'
+	of '.[5].spec.selector == .[4].spec.template.metadata.labels'
+	of '.[4].spec.template.spec.serviceAccountName == .[1].metadata.name'
+	of '[.[4].spec.template.spec.containers[0] | .livenessProbe, .readinessProbe | .httpGet.port] == ["http", "http"]'
+	of '.[4].spec.template.spec.containers[0] | .ports == [{name: "http", containerPort: 8000}]'
+	of '.[5].spec.ports == [{name: "http", port: 80, targetPort: "http"}]'
+	of '.[0].spec | .clusterIP == "None" and .ports[0].name == "http"'
+}
+
+@test "what the manifest starts asks for that Service, answers the probes, and to its name" {
+	local args
+
+	yaml 'c = o[4]["spec"]["template"]["spec"]["containers"][0]
+print("\n".join(c["command"][1:] + c["args"]))
+print(c["livenessProbe"]["httpGet"]["path"], c["readinessProbe"]["httpGet"]["path"], file=sys.stderr)' \
+		>args 2>probes
+	cluster
+	slice lmc-1 "$(at a 127.0.0.2)"
+	mapfile -t args < <(sed 's/^--listen=.*/--listen=127.0.0.1:0/' args)
+	start "${args[@]}"
+	wait_until 10 eval 'get /api/nodes | grep -q default_a'
+	for p in $(<probes); do
+		get "$p" -f >/dev/null
+	done
+	get / -fo page -H 'Host: lmc-united'
+	get / -fo page -H 'Host: lmc-united.default.svc:80'
+	[ "$(seen /)" -ge 2 ]
+	[ "$(seen /apis/discovery.k8s.io/v1/namespaces/default/endpointslices?)" = "$(seen /)" ]
 }

@@ -22,6 +22,7 @@ says what happens:
     /set?token=T            the bearer token that is accepted
         ?list=STATUS        lists answer so; "slow", "garbage", "cut", "endless"
         ?watch=STATUS       watches do; "cut", "close"
+        ?shake=SECONDS      handshakes take so long
     /seen                   the requests so far, a line for each
     /watching               how many watches there are
 """
@@ -58,7 +59,7 @@ class Cluster:
         self.oldest = 1000      # the first version that a watch can start from
         self.watches = []
         self.snapshots = {}
-        self.modes = {"token": "t1", "list": "", "watch": ""}
+        self.modes = {"token": "t1", "list": "", "watch": "", "shake": "0"}
         self.seen = []
 
     def change(self, kind, ns, name, after):
@@ -305,6 +306,7 @@ class Server(http.server.ThreadingHTTPServer):
 class Tls(Server):
     def finish_request(self, request, client_address):
         request.settimeout(20)
+        time.sleep(float(self.cluster.modes["shake"]))
         super().finish_request(self.context.wrap_socket(request, server_side=True),
                                client_address)
 

@@ -35,6 +35,22 @@ load house
 	has "the answer is larger than 16777216 bytes"
 }
 
+@test "JSON that is no object is refused where an object is promised" {
+	local name
+
+	mkdir -p peer/cache/kvcache peer/lookup
+	start_peer --dir peer --type application/json
+	for name in meta conf env backends inference_info cache/kvcache/info quota lookup/info; do
+		printf '["x"]' >"peer/$name"
+	done
+	for name in meta config env backends inference "cache info" quota lookup; do
+		# shellcheck disable=SC2086 # words
+		shape $name -n "$addr"
+		[ "$status" = 1 ]
+		[[ $stderr == *"the answer is no JSON object"* ]]
+	done
+}
+
 @test "Infinity, NaN, doubled keys and lone surrogates are taken and come out as JSON" {
 	mkdir peer
 	start_peer --dir peer --type application/json

@@ -33,6 +33,8 @@ class Handler(BaseHTTPRequestHandler):
             return "ok"
 
     def note(self, body):
+        if self.path in ("/version", "/"):
+            return      # somebody's lmc nodes --scan, which asks every port
         line = json.dumps({"t": time.time(), "method": self.command, "line": self.requestline,
                            "path": self.path.split("?")[0],
                            "query": urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query),
@@ -62,36 +64,47 @@ class Handler(BaseHTTPRequestHandler):
 
     def coordinator(self, body):
         now = time.monotonic()
-        for name in [n for n, at in seen.items() if now - at > self.server.args.forget]:
+        for name in [n for n, i in seen.items() if now - i["beat"] > self.server.args.forget]:
             del seen[name]
-        one = re.fullmatch(r"/instances/([^/]+)(/heartbeat)?", self.path)
-        name = urllib.parse.unquote(one[1]) if one else None
-        if self.command == "POST" and self.path == "/instances":
-            return self.register(body, now)
-        if self.command == "PUT" and one and one[2]:
-            if name not in seen:
-                return 404, {"error": f"unknown instance {name}; re-register"}
-            seen[name] = now
-            return 200, {"instance_id": name}
-        if self.command == "DELETE" and one and not one[2]:
-            seen.pop(name, None)
-            return 204, None
-        if self.command == "GET" and self.path == "/instances":
-            return 200, {"instances": [{"instance_id": n} for n in seen]}
-        return 404, {"detail": "Not Found"}
+        # Starlette looks for a path's parts when it is decoded.
+        path = urllib.parse.unquote(self.path.partition("?")[0])
+        one = re.fullmatch(r"/instances/([^/]+)(/heartbeat)?", path)
+        if path == "/instances":
+            if self.command == "POST":
+                return self.register(body, now)
+            if self.command == "GET":
+                return 200, {"instances": [{k: v for k, v in i.items() if k != "beat"}
+                                           for i in seen.values()]}
+        elif one and self.command == ("PUT" if one[2] else "DELETE"):
+            if not one[2]:
+                seen.pop(one[1], None)
+                return 204, None
+            if one[1] not in seen:
+                return 404, {"error": f"unknown instance {one[1]}; re-register"}
+            seen[one[1]]["beat"] = now
+            return 200, {"instance_id": one[1]}
+        elif not one:
+            return 404, {"detail": "Not Found"}
+        return 405, {"detail": "Method Not Allowed"}
 
     def register(self, body, now):
         try:
             asked = json.loads(body)
             assert self.headers["Content-Type"] == "application/json"
-            assert isinstance(asked["ip"], str) and asked["ip"].strip()
-            assert isinstance(asked["http_port"], int) and 0 < asked["http_port"] < 65536
-            assert all(isinstance(v, str) for v in asked.get("metadata", {}).values())
-        except (ValueError, KeyError, AssertionError) as e:
+            one = {"instance_id": asked.get("instance_id", "").strip(),
+                   "ip": asked["ip"].strip(), "http_port": asked["http_port"],
+                   "registration_time": time.time(), "metadata": asked.get("metadata", {}),
+                   "p2p_advertised_url": asked.get("p2p_advertised_url", "").strip(),
+                   "mq_port": asked.get("mq_port", 0)}
+            assert one["ip"] and isinstance(one["metadata"], dict)
+            assert isinstance(one["http_port"], int) and 0 < one["http_port"] < 65536
+            assert isinstance(one["mq_port"], int) and 0 <= one["mq_port"] < 65536
+            assert all(isinstance(v, str) for v in one["metadata"].values())
+        except (ValueError, KeyError, AttributeError, AssertionError) as e:
             return 422, {"detail": [{"loc": ["body"], "msg": repr(e)}]}
-        name = self.server.args.assign or asked.get("instance_id") or "mp-" + uuid.uuid4().hex
+        name = self.server.args.assign or one["instance_id"] or "mp-" + uuid.uuid4().hex
         again = name in seen
-        seen[name] = now
+        seen[name] = {**one, "instance_id": name, "beat": now}
         return 200, {"instance_id": name, "re_registered": again}
 
     def send(self, status, answer):

@@ -52,6 +52,25 @@ load house
 	has "samples ("
 }
 
+twice() {
+	[ "$(grep -c threads "$1" 2>/dev/null)" -ge 2 ] 2>/dev/null
+}
+
+@test "--sample shows what it has when it is interrupted, and waits for nobody" {
+	mkdir peer
+	printf 'Thread: <Thread(writer, started 1)>\nStack trace:\n  File "/a/disk.py", line 7, in write\n    f.write(x)\n' >peer/threads
+	start demo --node "unix:$PWD/hang.sock" --fault hang
+	start_peer --dir peer --log log
+	"$LMC" threads --sample 1h --folded -n "$addr" -n "$PWD/hang.sock" >out &
+	# the first answer is there when the second is asked for
+	wait_until 10 twice log
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	[ "$status" = 143 ]
+	grep -q ';writer;' out
+}
+
 @test "--diff names what did not move and what did" {
 	mkdir peer
 	cat >peer/threads <<-'E'

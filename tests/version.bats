@@ -100,6 +100,7 @@ load house
 	loglevel lmcache INFO
 	config
 	config diff conf.json
+	config set min_retrieve_tokens=5
 	exec-script -e 1
 	meta
 	env

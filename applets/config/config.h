@@ -28,8 +28,11 @@ struct changes {		/* one node's */
 	int   n, exit, status;
 	bool  sent, done;
 	char *error;
+	struct call post, look;
 };
 
+/* Of an MP server, in sections. */
+bool config_is_mp(const struct json *j);
 /* A member by its name, or by "outer.inner" in an MP server's tree; -1. */
 jv config_find(const struct json *j, const char *key);
 

@@ -125,6 +125,10 @@ static void print(struct call *c)
 	struct pair p = { &c->json, reference, c, &report, 0 };
 	bool json = report.form != OUT_TABLE;
 
+	/* Of the two dialects each key would be a difference. */
+	if (!c->exit && whole && config_is_mp(&c->json) != config_is_mp(reference))
+		call_fail(c, EXIT_NO, "%s is of another kind than the first node: "
+			  "compare those of one kind", call_who(c->node));
 	report_call(&report, c);
 	if (!c->exit && json)
 		js_open(&report.json, "different", '[');
@@ -140,7 +144,7 @@ static void print(struct call *c)
 /* With a file as the reference no line has to wait. */
 int config_diff(const char *file)
 {
-	struct call proto = { .ways = config_get, .flags = CALL_JSON };
+	struct call proto = { .ways = config_get, .flags = CALL_OBJECT };
 	struct call_nodes ns = ask_nodes(false);
 	struct json from_file;
 	struct call *calls;

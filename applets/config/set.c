@@ -157,7 +157,7 @@ static void plan(struct changes *ch, struct call *c)
 	fail_call(ch, c);
 	if (ch->error)
 		return;
-	if (c->way == &config_get[1] || json_get(&c->json, 0, "mp") >= 0) {
+	if (c->way == &config_get[1] || config_is_mp(&c->json)) {
 		char text[512];
 
 		snprintf(text, sizeof text, "%s is an MP server: its configuration can "
@@ -202,48 +202,6 @@ static bool to_do(const struct changes *ch)
 	return false;
 }
 
-static void nothing(struct call *c)
-{
-	(void)c;
-}
-
-/* Sends to the nodes of [from, to) at once. back: what was before. */
-static void post(struct changes *all, int from, int to, bool back)
-{
-	struct call *calls = xcalloc((size_t)(to - from) + 1, sizeof *calls);
-	struct buf *body = xcalloc((size_t)(to - from) + 1, sizeof *body);
-	struct changes *ch;
-	int i, n = 0;
-
-	for (i = from; i < to; i++) {
-		ch = &all[i];
-		if (back ? !ch->sent : ch->error || !to_do(ch))
-			continue;
-		body[n].max = BODY_MAX;
-		put_body(&body[n], ch, back);
-		calls[n] = (struct call){ .node = ch->node, .ways = config_post,
-			.flags = CALL_JSON, .done = nothing, .ctx = ch,
-			.body = body[n].p, .body_n = body[n].len };
-		ch->sent = true;
-		call_start(&calls[n++]);
-	}
-	ask_wait(n);
-	for (i = 0; i < n; i++) {
-		ch = calls[i].ctx;
-		if (calls[i].exit && back)
-			warn("unable to set back: %s", calls[i].error);
-		if (!back)
-			fail_call(ch, &calls[i]);
-		/* Of several keys some may be refused: 200, and what it took shows. */
-		if (!calls[i].exit || (!back && calls[i].status == 200))
-			ch->done = !back;
-		call_free(&calls[i]);
-		buf_free(&body[i]);
-	}
-	free(calls);
-	free(body);
-}
-
 /* A node may say yes and keep the old value: what counts is what it reads. */
 static void read_back(struct changes *ch, struct call *c)
 {
@@ -271,6 +229,66 @@ static void read_back(struct changes *ch, struct call *c)
 	}
 }
 
+static void ended(const struct changes *ch);
+
+static void on_read_back(struct call *c)
+{
+	read_back(c->ctx, c);
+	ended(c->ctx);
+}
+
+static void on_posted(struct call *c)
+{
+	struct changes *ch = c->ctx;
+
+	fail_call(ch, c);
+	/* Of several keys some may be refused: 200, and what it took shows. */
+	ch->done = !c->exit || c->status == 200;
+	if (!ch->done) {
+		ended(ch);
+		return;
+	}
+	ch->look = (struct call){ .node = ch->node, .ways = config_get,
+		.flags = CALL_OBJECT, .done = on_read_back, .ctx = ch };
+	call_start(&ch->look);
+}
+
+static void on_set_back(struct call *c)
+{
+	struct changes *ch = c->ctx;
+
+	if (c->exit)
+		warn("unable to set back: %s", c->error);
+	else
+		ch->done = false;
+}
+
+static void post(struct changes *ch, bool back)
+{
+	struct buf body = BUF(BODY_MAX);
+
+	put_body(&body, ch, back);
+	ch->post = (struct call){ .node = ch->node, .ways = config_post,
+		.flags = CALL_OBJECT, .done = back ? on_set_back : on_posted, .ctx = ch,
+		.body = body.p, .body_n = body.len };
+	ch->sent = true;
+	call_start(&ch->post);
+}
+
+/* Sets and reads back, each node at its own pace. */
+static void start(struct changes *ch)
+{
+	if (ch->error || config_o.dry || !to_do(ch))
+		ended(ch);
+	else
+		post(ch, false);
+}
+
+static void nothing(struct call *c)
+{
+	(void)c;
+}
+
 /* Asks those that took the change; the others' calls stay empty. */
 static struct call *each_of(struct changes *all, int from, int to, const struct way *ways)
 {
@@ -279,7 +297,7 @@ static struct call *each_of(struct changes *all, int from, int to, const struct 
 
 	for (i = from; i < to; i++) {
 		calls[i - from] = (struct call){ .node = all[i].node, .ways = ways,
-			.flags = CALL_JSON, .done = nothing };
+			.flags = CALL_OBJECT, .done = nothing };
 		if (all[i].done)
 			call_start(&calls[i - from]);
 	}
@@ -299,15 +317,11 @@ static bool is_well(const struct changes *all, int from, int to)
 
 static bool set_and_read(struct changes *all, int from, int to)
 {
-	struct call *calls;
 	int i;
 
-	post(all, from, to, false);
-	calls = each_of(all, from, to, config_get);
 	for (i = from; i < to; i++)
-		if (all[i].done)
-			read_back(&all[i], &calls[i - from]);
-	ask_end(calls, to - from);
+		start(&all[i]);
+	ask_wait(call_left());
 	return is_well(all, from, to);
 }
 
@@ -383,8 +397,11 @@ static void tell_one(struct report *r, const struct changes *ch, const struct ch
 		js_close(&r->json, '}');
 }
 
-static void tell(struct report *r, const struct changes *ch)
+static struct report report;
+
+static void tell(const struct changes *ch)
 {
+	struct report *r = &report;
 	bool show = ch->done || (config_o.dry && !ch->error);
 	int i;
 
@@ -403,13 +420,32 @@ static void tell(struct report *r, const struct changes *ch)
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
-static bool roll_out(struct changes *all, int n)
+/* A canary's nodes are all told at the end: they may be set back. */
+static bool told_at_once(void)
 {
-	int first = config_o.canary && config_o.canary < n ? (int)config_o.canary : n;
+	return report.form == OUT_JSONL && !config_o.canary;
+}
 
-	if (!set_and_read(all, 0, first))
-		return false;
-	if (config_o.canary && !stay_healthy(all, 0, first))
+static void ended(const struct changes *ch)
+{
+	if (told_at_once())
+		tell(ch);
+}
+
+static struct changes *all;
+
+static void on_planned(struct call *c)
+{
+	plan(&all[c->node->index], c);
+	if (!config_o.canary)
+		start(&all[c->node->index]);
+}
+
+static bool roll_out(int n)
+{
+	int first = config_o.canary < n ? (int)config_o.canary : n;
+
+	if (!set_and_read(all, 0, first) || !stay_healthy(all, 0, first))
 		return false;
 	if (first == n)
 		return true;
@@ -419,28 +455,28 @@ static bool roll_out(struct changes *all, int n)
 static int run(void)
 {
 	struct call_nodes ns = ask_nodes(!config_o.dry);
-	struct changes *all = xcalloc((size_t)ns.n, sizeof *all);
-	struct call proto = { .ways = config_get, .flags = CALL_JSON };
-	struct call *calls;
-	struct report r;
+	struct call proto = { .ways = config_get, .flags = CALL_OBJECT };
 	int i;
 
 	ask_not_raw();
-	calls = ask_all(&ns, &proto, NULL);
-	for (i = 0; i < ns.n; i++)
-		plan(&all[i], &calls[i]);
+	all = xcalloc((size_t)ns.n, sizeof *all);
+	report_begin(&report, config_heads);
+	ask_all(&ns, &proto, on_planned);
 	if (config_o.canary)
 		ask_signals();
-	if (!config_o.dry && (!config_o.canary || is_well(all, 0, ns.n)) &&
-	    !roll_out(all, ns.n) && config_o.canary) {
+	if (config_o.canary && !is_well(all, 0, ns.n)) {
+		warn("nothing was changed: not every node can be");
+	} else if (config_o.canary && !config_o.dry && !roll_out(ns.n)) {
 		warn("%s: what was changed is set back",
 		     ask_signal() ? "interrupted" : "a node failed");
-		post(all, 0, ns.n, true);
+		for (i = 0; i < ns.n; i++)
+			if (all[i].sent)
+				post(&all[i], true);
+		ask_wait(call_left());
 	}
-	report_begin(&r, config_heads);
-	for (i = 0; i < ns.n; i++)
-		tell(&r, &all[i]);
-	i = report_end(&r);
+	for (i = 0; i < ns.n && !told_at_once(); i++)
+		tell(&all[i]);
+	i = report_end(&report);
 	return i ? i : ask_signal() ? 128 + ask_signal() : EXIT_OK;
 }
 

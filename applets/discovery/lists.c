@@ -172,6 +172,12 @@ static void put_iso(struct buf *b, int64_t wall)
 	json_puts(b, clock_iso(wall, when));
 }
 
+/* Those who read a coordinator's list call "http://IP:PORT". */
+static void put_ip(struct buf *b, const char *host)
+{
+	buf_printf(b, strchr(host, ':') ? "\"[%s]\"" : "\"%s\"", host);
+}
+
 static void put_field(struct buf *b, const struct roster_entry *e, char field)
 {
 	bool frontend = e->f.kind == ROSTER_FRONTEND;
@@ -180,6 +186,7 @@ static void put_field(struct buf *b, const struct roster_entry *e, char field)
 	switch (field) {
 	case 'k': put_text(b, e, TEXT_KEY); break;
 	case 'h': put_text(b, e, TEXT_HOST); break;
+	case 'y': put_ip(b, roster_text(e, TEXT_HOST)); break;
 	case 'v': put_text(b, e, TEXT_VERSION); break;
 	case 'i': put_text(b, e, TEXT_INFO); break;
 	case 'I': buf_add(b, roster_text(e, TEXT_INFO), e->n[TEXT_INFO]); break;
@@ -253,7 +260,7 @@ static void send_each(struct exchange *x, const char *before, const char *form,
 
 void instances_get(struct exchange *x)
 {
-	send_each(x, "{\"instances\":[", "{\"instance_id\":$k,\"ip\":$h,\"http_port\":$P,"
+	send_each(x, "{\"instances\":[", "{\"instance_id\":$k,\"ip\":$y,\"http_port\":$P,"
 		  "\"registration_time\":$r,\"metadata\":$I,\"p2p_advertised_url\":$u,"
 		  "\"mq_port\":$m}", "]}", ROSTER_INSTANCE, false);
 }

@@ -83,6 +83,9 @@ void facts_init(const struct facts_given *g)
 	given = g;
 	at_port = g->port;
 	check_text("instance-id", g->id, BEAT_ID);
+	if (g->id && strchr(g->id, '/'))
+		die(EXIT_USAGE, "--instance-id: %s has a slash: a coordinator would not find it",
+		    safe(g->id, strlen(g->id)));
 	check_text("version-text", g->version, BEAT_VERSION);
 	check_text("startup-time", g->startup_time, BEAT_VERSION);
 	facts.version = g->version ? g->version : version;

@@ -173,7 +173,8 @@ static void set_body(struct client_req *r)
 		curl_easy_setopt(r->easy, CURLOPT_SEEKDATA, r);
 		curl_easy_setopt(r->easy, CURLOPT_INFILESIZE_LARGE,
 				 (curl_off_t)r->upload);
-	} else if (r->body || !strcmp(r->method, "POST")) {
+	} else if (r->body || *r->method == 'P') {
+		/* POST, PUT, PATCH: a body is meant, if of no bytes */
 		curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS,
 				 r->body ? r->body : "");
 		curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE,

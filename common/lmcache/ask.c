@@ -17,6 +17,17 @@ enum { PATIENCE_MS = 1000, TICK_MS = 250 };
 
 static const char clear_line[] = "\r\033[K";
 
+static int lacking = EXIT_OK;
+
+int ask_lacks(const struct call_nodes *ns)
+{
+	if (ns->lacks && !call_o.quiet)
+		warn("%s", ns->lacks);
+	if (ns->lacks)
+		lacking = EXIT_REACH;
+	return lacking;
+}
+
 struct call_nodes ask_nodes(bool changes)
 {
 	struct call_nodes ns;
@@ -24,6 +35,7 @@ struct call_nodes ask_nodes(bool changes)
 
 	if (call_resolve(&ns, changes, &e) < 0)
 		die(e.exit, "%s", e.what);
+	ask_lacks(&ns);
 	return ns;
 }
 
@@ -217,7 +229,7 @@ int report_end(struct report *r)
 	buf_free(&text);
 	buf_free(&r->json);
 	table_free(&r->table);
-	return r->exit;
+	return worse(r->exit, lacking);
 }
 
 /* --- the common case ----------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  * POST /instances once, then PUT /instances/ID/heartbeat; a coordinator that
  * has forgotten us (404) is told again in the same beat. DELETE at the end.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,11 +80,14 @@ static void say_hello(struct beat *b)
 {
 	const struct state *s = b->state;
 	const struct beat_facts *f = b->facts;
+	char ip[ADDR_HOST + 2];
 
+	/* It calls "http://IP:PORT". */
+	snprintf(ip, sizeof ip, strchr(f->addr.host, ':') ? "[%s]" : "%s", f->addr.host);
 	target(b, false, "");
 	js_open(&b->body, NULL, '{');
 	js_str(&b->body, "instance_id", *s->id ? s->id : f->id);
-	js_str(&b->body, "ip", f->addr.host);
+	js_str(&b->body, "ip", ip);
 	js_int(&b->body, "http_port", f->addr.port);
 	js_open(&b->body, "metadata", '{');
 	js_str(&b->body, "version", f->version);

@@ -186,8 +186,8 @@ static void refused(struct call *c)
 	call_fail(c, c->status == 401 || c->status == 403 ? EXIT_DENIED :
 		  c->node->via && c->status == 502 ? EXIT_REACH :
 		  c->node->via && c->status == 504 ? EXIT_TIMEOUT : EXIT_NO,
-		  "%s: %s%s(HTTP %d)", call_who(c->node), b.p ? b.p : "",
-		  b.len ? " " : "", c->status);
+		  b.len ? "%s: %s (HTTP %d)" : "%s:%s HTTP %d", call_who(c->node),
+		  b.len ? b.p : "", c->status);
 	buf_free(&b);
 }
 
@@ -226,6 +226,10 @@ static void judge_body(struct call *c)
 			  e.what);
 	else if (!(c->flags & CALL_TEXT) && fails_inside(&c->json))
 		refused(c);
+	else if ((c->flags & CALL_OBJECT) == CALL_OBJECT &&
+		 json_type(&c->json, 0) != JSON_OBJECT)
+		call_fail(c, EXIT_NO, "%s: the answer is no JSON object",
+			  call_who(c->node));
 }
 
 static void judge_transport(struct call *c)

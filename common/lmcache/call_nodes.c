@@ -115,6 +115,7 @@ void call_nodes_free(struct call_nodes *ns)
 		free(ns->node[i].frontend);
 	}
 	free(ns->node);
+	free(ns->lacks);
 	*ns = (struct call_nodes){ 0 };
 }
 
@@ -297,6 +298,29 @@ static int from_frontend(struct call_nodes *out, struct call *c,
 	return 0;
 }
 
+/* Nobody knows which nodes they have. */
+static void note_silent(struct call_nodes *out, const struct nodes *ns)
+{
+	struct buf b = BUF(WHERE + SUPPLY_WHY);
+	const struct proxy *p, *first = NULL;
+	const char *why;
+	int n = 0;
+
+	for (int i = 0; i < ns->n; i++) {
+		p = &ns->proxies[i];
+		if (p->text[PROXY_STALE] && !n++)
+			first = p;
+	}
+	if (!first)
+		return;
+	why = first->text[PROXY_WHY] ? first->text[PROXY_WHY] : "";
+	if (n > 1)
+		buf_printf(&b, "%d frontends do not answer, the first: ", n);
+	buf_printf(&b, "%s: %s", safe(first->self.name, strlen(first->self.name)),
+		   safe(why, strlen(why)));
+	out->lacks = b.p;
+}
+
 /* Whatever muster.h knows to ask. */
 static int from_registry(struct call_nodes *out, const char *spec, struct call_error *e)
 {
@@ -325,6 +349,7 @@ static int from_registry(struct call_nodes *out, const char *spec, struct call_e
 	}
 	if (!rc) {
 		take(out, &ns, NULL);
+		note_silent(out, &ns);
 		nodes_free(&ns);
 	}
 	buf_free(&list);
@@ -475,8 +500,10 @@ static int add_named(struct call_nodes *out, struct call_nodes *known,
 	return add_known(out, known, name, e);
 }
 
-static int no_nodes(struct call_error *e)
+static int no_nodes(struct call_error *e, const char *lacks)
 {
+	if (lacks)
+		return wrong(e, EXIT_REACH, "no node is known: %s", lacks);
 	return wrong(e, EXIT_USAGE, "no node is known: name one with -n "
 		     "(a socket's path or HOST:PORT), or give a list with "
 		     "--nodes or $LMC_NODES; nothing listens at %s*",
@@ -499,7 +526,7 @@ int call_resolve(struct call_nodes *out, bool changes, struct call_error *e)
 	if (call_known(out, e) < 0)
 		return -1;
 	if (!out->n)
-		return no_nodes(e);
+		return no_nodes(e, out->lacks);
 	if (changes && out->n > 1 && !call_o.all)
 		return wrong(e, EXIT_USAGE, "%d nodes are known: name those to "
 			     "change with -n, or take all with -a", out->n);

@@ -142,7 +142,7 @@ int endpoint_run(const struct endpoints *e, int argc, char **argv)
 	run = e;
 	check_operands(row, argc);
 	a.proto.ways = row->ways;
-	a.proto.flags = CALL_JSON;
+	a.proto.flags = CALL_OBJECT;
 	a.changes = row->flags != 0;
 	if (row->fill)
 		row->fill(&a.proto, argc, argv);

@@ -182,7 +182,7 @@ static void put_name(struct buf *b, const struct muster *f, const struct member 
 		slashes_out(b->p);
 }
 
-static void put_place(struct buf *b, const char *name, const struct addr *a)
+void muster_place(struct buf *b, const char *name, const struct addr *a)
 {
 	js_str(b, "name", name);
 	js_str(b, "host", a->kind == ADDR_UNIX ? "localhost" : a->host);
@@ -215,7 +215,7 @@ static void put_own(struct tree *t)
 		}
 		t->leaves++;
 		js_open(t->out, NULL, '{');
-		put_place(t->out, name.p, &m->addr);
+		muster_place(t->out, name.p, &m->addr);
 		js_close(t->out, '}');
 	}
 	js_close(t->out, ']');
@@ -254,7 +254,7 @@ static void put_frontend(struct tree *t, const struct way *w)
 	t->leaves += n;
 	t->frontends++;
 	js_open(t->out, NULL, '{');
-	put_place(t->out, name.p, &w->m->addr);
+	muster_place(t->out, name.p, &w->m->addr);
 	js_bool(t->out, "is_proxy", true);
 	js_str(t->out, "prefix", w->b ? w->b->prefix : "");
 	js_str(t->out, "way", w->text);

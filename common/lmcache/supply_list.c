@@ -86,7 +86,7 @@ static void read_instances(struct supply *s, const struct json *j, jv list)
  * the list: its nodes are entries themselves. */
 static void read_entry(struct supply *s, const struct json *j, jv v, bool sockets)
 {
-	jv list = json_get(j, v, "children"), c;
+	jv list = json_get(j, v, "children"), c, proxy = json_get(j, v, "is_proxy");
 	struct node_error e;
 	struct node nd;
 	char *text;
@@ -108,8 +108,8 @@ static void read_entry(struct supply *s, const struct json *j, jv v, bool socket
 		supply_bad(s, "%s", e.what);
 		return;
 	}
-	add(s, nd.name, &nd.addr, list >= 0 || json_true(j, json_get(j, v, "is_proxy")) ?
-	    SUPPLY_FRONTEND : SUPPLY_ANY, sockets);
+	add(s, nd.name, &nd.addr, list >= 0 || json_true(j, proxy) ? SUPPLY_FRONTEND :
+	    proxy >= 0 && json_type(j, proxy) == JSON_BOOL ? SUPPLY_NODE : SUPPLY_ANY, sockets);
 	node_free(&nd);
 }
 

@@ -532,11 +532,12 @@ const checks = {
 		const page = await open();
 		const child = (name, state) => ({ name, host: "h", port: 1, state });
 		const since = "2026-11-28T16:00:00.000Z";
+		const LONG = "proxy_192.168.100.100_18000/proxy_192.168.100.101_18000";
 		await page.route("**/proxy2/**", (r) => r.fulfill({ body: "hello" }));
 		await page.route("**/api/nodes", (r) => r.fulfill({ json: {
 			nodes: [
 				{ name: "local_proxy", is_proxy: true, children: [child("w", "healthy")] },
-				{ name: "rack1", host: "10.0.0.1", port: 8000, is_proxy: true, state: "healthy",
+				{ name: LONG, host: "10.0.0.1", port: 8000, is_proxy: true, state: "healthy",
 					source: "etcd://e/lmc", children: [child("w", "healthy")] },
 				{ name: "rack2", host: "10.0.0.2", port: 8000, is_proxy: true, state: "down",
 					source: "etcd://e/lmc", stale_since: since, why: HOSTILE,
@@ -553,13 +554,15 @@ const checks = {
 		await box.locator("summary").click();
 		assert.equal(await box.locator("tbody tr").count(), 2);
 		const rack2 = box.locator("tbody tr").nth(1);
-		assert.ok((await rack2.textContent()).includes(HOSTILE));
+		assert.ok((await rack2.textContent()).includes(`${HOSTILE} since 2026-11-28 16:00 UTC`));
 		assert.equal(await rack2.locator(".word").textContent(), "stale");
 		assert.match(await box.locator("li").textContent(),
 			/^etcd:\/\/e\/lmc: 2 named, 1 left out, does not tell now no answer$/);
 		/* its node is not shown as if it were well */
 		assert.deepEqual(await page.locator("#nodes tbody .word").allTextContents(),
 			["stale", "healthy", "healthy"]);
+		await page.setViewportSize({ width: 360, height: 720 });
+		assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
 		await rack2.click();
 		await until("only its node is listed", async () => (await rows(page).count()) === 1);
 		/* one of three of a name is opened by its frontend's */

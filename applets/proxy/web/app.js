@@ -271,7 +271,7 @@ function address(host, port)
 
 /* What the frontend tells of one that it learned of. */
 const stale_of = (top) => top?.stale_since === undefined ? ""
-	: `no answer since ${text_of(top.stale_since)}: ${text_of(top.why)}`;
+	: `${text_of(top.why)} since ${text_of(top.stale_since).replace(/T(..:..).*/, " $1 UTC")}`;
 
 function node_of(raw, top)
 {
@@ -579,7 +579,7 @@ function source_line(s)
 		`: ${Number(s.entries) || 0} named`, bad ? `, ${bad} left out` : "");
 
 	if (s.stale)
-		li.append(el("b", "", ", does not tell now"));
+		li.append(", ", el("b", "", "does not tell now"));
 	if (s.why)
 		li.append(" ", el("span", "error", text_of(s.why)));
 	return li;
