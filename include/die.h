@@ -34,7 +34,8 @@ void die(int status, const char *fmt, ...)
 int finish(int status);
 
 /* Bytes as printable ASCII/UTF-8 text: controls, invalid UTF-8 as \xNN, cut
- * with "..." after 200 bytes. Returns one of 4 rotating static buffers. */
+ * with "..." after 200 bytes, a URL's password as "*". Returns one of 4 rotating
+ * static buffers. */
 const char *safe(const char *p, size_t n);
 
 /* Of several failures the highest-ranked exit code: 4, 2, 3, 5, 1 (111 above

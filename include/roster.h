@@ -124,6 +124,7 @@ bool roster_listed(const struct roster_entry *e);
 /* All entries by kind and key; valid until one comes or goes. NULL: none, or
  * no memory. */
 struct roster_entry **roster_sorted(struct roster *r);
+struct roster_entry **roster_all(struct roster *r);	/* the same in any order */
 
 /* "proxy_HOST_PORT" (of TLS "proxys_"), "mp_ID", as lmcache_frontend names
  * what it discovers. */

@@ -117,6 +117,22 @@ static size_t printable(const unsigned char *p, size_t n)
 	return len;
 }
 
+/* "http://user:*@host": a message is no place for a password. */
+static void hide_password(char *s)
+{
+	char *from = strstr(s, "://"), *at, *colon;
+
+	if (!from)
+		return;
+	from += 3;
+	at = memrchr(from, '@', strcspn(from, "/?#"));
+	colon = at ? memchr(from, ':', (size_t)(at - from)) : NULL;
+	if (colon && at > colon + 1) {
+		colon[1] = '*';
+		memmove(colon + 2, at, strlen(at) + 1);
+	}
+}
+
 const char *safe(const char *p, size_t n)
 {
 	static char ring[SAFE_RING][SAFE_MAX + sizeof "..."];
@@ -139,6 +155,7 @@ const char *safe(const char *p, size_t n)
 		i += len ? len : 1;
 	}
 	out[at] = '\0';
+	hide_password(out);
 	return out;
 }
 

@@ -94,13 +94,13 @@ static int take_rest(struct etcd *e, const char *p)
 int etcd_open(struct etcd *e, const char *spec)
 {
 	bool tls = !strncmp(spec, "etcds:", 6);
-	const char *p = spec + 5 + tls, *end;
+	const char *p, *end;
 
 	e->body = (struct buf)BUF(ETCD_BODY);
 	e->login = (struct buf)BUF(ETCD_BODY);
-	if (strncmp(spec, "etcd", 4) || strncmp(p, "//", 2))
+	if (strncmp(spec, tls ? "etcds://" : "etcd://", 7 + tls))
 		return wrong(e, "not etcd://HOST:PORT/PREFIX");
-	p += 2;
+	p = spec + 7 + tls;
 	end = p + strcspn(p, "/?");
 	if (take_hosts(e, p, end, tls) < 0)
 		return -1;

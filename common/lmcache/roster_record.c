@@ -134,7 +134,7 @@ static void settle(struct roster *r, struct roster_entry *e, int64_t away,
 
 void roster_settle(struct roster *r, int64_t told, int64_t now, int64_t wall)
 {
-	struct roster_entry **list = roster_sorted(r);
+	struct roster_entry **list = roster_all(r);
 	int64_t away = told && told < wall ? wall - told : 0;
 
 	if (!list)
@@ -142,5 +142,4 @@ void roster_settle(struct roster *r, int64_t told, int64_t now, int64_t wall)
 	qsort(list, r->n, sizeof *list, by_last);
 	for (uint32_t i = 0; i < r->n; i++)
 		settle(r, list[i], away, now, wall);
-	r->is_sorted = false;
 }

@@ -218,22 +218,28 @@ static int by_key(const void *a, const void *b)
 	return strcmp(roster_text(x, TEXT_KEY), roster_text(y, TEXT_KEY));
 }
 
-struct roster_entry **roster_sorted(struct roster *r)
+struct roster_entry **roster_all(struct roster *r)
 {
-	struct roster_entry **list;
+	struct roster_entry **list = r->n ? realloc(r->sorted, r->n * sizeof *list) : NULL;
 	uint32_t n = 0;
 
-	if (r->is_sorted || !r->n)
-		return r->n ? r->sorted : NULL;
-	list = realloc(r->sorted, r->n * sizeof *list);
 	if (!list)
 		return NULL;
+	r->sorted = list;
+	r->is_sorted = false;
 	for (uint32_t i = 0; i < r->slots; i++)
 		if (r->slot[i])
 			list[n++] = r->slot[i];
-	qsort(list, n, sizeof *list, by_key);
-	r->sorted = list;
-	r->is_sorted = true;
+	return list;
+}
+
+struct roster_entry **roster_sorted(struct roster *r)
+{
+	struct roster_entry **list = r->is_sorted && r->n ? r->sorted : roster_all(r);
+
+	if (list && !r->is_sorted)
+		qsort(list, r->n, sizeof *list, by_key);
+	r->is_sorted = list != NULL;
 	return list;
 }
 

@@ -57,6 +57,16 @@ TEST(what_is_long_is_cut_after_200_bytes_and_never_inside_a_character)
 	CHECK_STR(safe(in, sizeof in), want);
 }
 
+TEST(a_password_in_a_URL_is_not_shown)
+{
+	CHECK_STR(SAFE("http://u:secret@h:1/x"), "http://u:*@h:1/x");
+	CHECK_STR(SAFE("http://u:a@b@h"), "http://u:*@h");
+	CHECK_STR(SAFE("etcd://:p@h?x=a@b"), "etcd://:*@h?x=a@b");
+	CHECK_STR(SAFE("http://u@h:1/x:y@z"), "http://u@h:1/x:y@z");
+	CHECK_STR(SAFE("http://h:1/x:y@z"), "http://h:1/x:y@z");
+	CHECK_STR(SAFE("u:p@h"), "u:p@h");
+}
+
 TEST(four_results_live_side_by_side)
 {
 	const char *a = SAFE("a"), *b = SAFE("b"), *c = SAFE("c"), *d = SAFE("d");
