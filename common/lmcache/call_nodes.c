@@ -517,7 +517,7 @@ int call_resolve(struct call_nodes *out, bool changes, struct call_error *e)
 
 	*out = (struct call_nodes){ 0 };
 	if (call_o.all && call_o.nodes.n)
-		return wrong(e, EXIT_USAGE, "-a means all nodes: -n goes not with it");
+		return wrong(e, EXIT_USAGE, "-a means all nodes: -n does not go with it");
 	for (i = 0; i < call_o.nodes.n; i++)
 		if (add_named(out, &known, call_o.nodes.v[i], e) < 0)
 			return -1;

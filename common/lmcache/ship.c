@@ -18,8 +18,9 @@
 #include "sink.h"
 
 /* A burst over UDP overflows the receiver's socket without a word: so many
- * datagrams at a time, so far apart. */
-enum { UDP_BURST = 64, UDP_PAUSE_MS = 5 };
+ * datagrams at a time, so far apart. Linux's 208 kB hold some 270 small ones, and
+ * a receiver on a busy machine may wait 50 ms for its turn. */
+enum { UDP_BURST = 32, UDP_PAUSE_MS = 10 };
 
 struct end { size_t out, in; };
 
