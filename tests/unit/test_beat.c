@@ -100,9 +100,24 @@ TEST(urls_of_registries)
 	CHECK(opens(NULL, "http:80", NULL, 0, false));
 	CHECK(opens(NULL, "http://", NULL, 0, false));
 	CHECK(opens(NULL, "http:///x", NULL, 0, false));
-	CHECK(opens(NULL, "http://user@h/", NULL, 0, false));
+	CHECK(opens(NULL, "http://user@h/", "h", 80, false));
+	CHECK(opens(NULL, "http://user:%zz@h/", NULL, 0, false));
 	CHECK(opens(NULL, "http://h:0x50/", NULL, 0, false));
 	CHECK(opens(NULL, "http://h/\r\nX: y", NULL, 0, false));
 	CHECK(opens(NULL, "file:///etc/passwd", NULL, 0, false));
 	CHECK(opens("coordinator", "ftp://h", NULL, 0, false));
+}
+
+TEST(a_user_in_a_URL_is_a_login_and_in_no_message)
+{
+	struct beat b = { .pace = { .interval = 1000 } };
+
+	CHECK_INT(beat_open(&b, NULL, "http://u%40v:p%3A@h:1/x"), 0);
+	CHECK_STR(b.spec, "http://h:1/x");
+	CHECK_STR(b.token, "Authorization: Basic dUB2OnA6");
+	beat_close(&b);
+	b = (struct beat){ .pace = { .interval = 1000 }, .token = "X: y" };
+	CHECK_INT(beat_open(&b, NULL, "http://u@h/"), 0);
+	CHECK_STR(b.token, "X: y");
+	beat_close(&b);
 }
