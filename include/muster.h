@@ -17,13 +17,13 @@
 #include "supply.h"
 
 enum {
-	MUSTER_WAY  = 2,		/* frontends between the reader and a node, HOPS_MAX less one */
+	MUSTER_WAY  = 2,		/* frontends between one that reads and a node, HOPS_MAX less one */
 	MUSTER_ID   = 64,	/* bytes of an id: letters, digits, "._:-[]/" */
 	MUSTER_JSON = NODES_TEXT
 };
 
 /* for messages: SUPPLY_MAX, PROXIES_MAX, NODES_MAX */
-#define MUSTER_LIMITS "at most 4096 entries, 1024 frontends, 4096 nodes"
+#define MUSTER_LIMITS "at most 4096 entries, 1024 frontends, 3 in a row, 4096 nodes"
 
 struct muster_conf {
 	struct client *client;

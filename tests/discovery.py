@@ -764,7 +764,7 @@ def test_readers():
         check(min(nodes("--from", where)[3] for _ in range(5)) < 0.5, "it sleeps")
         lmc.ask("/api/entries/127.0.0.1:8000", "DELETE")
         beats = Beats(lmc, make)
-        limits = "at most 4096 entries, 1024 frontends, 4096 nodes\n"
+        limits = "at most 4096 entries, 1024 frontends, 3 in a row, 4096 nodes\n"
         for n in (512, 1024, 4608):
             while fleet.n < n:
                 check(beats.round(), lmc.said())

@@ -318,6 +318,9 @@ asked() {
 	fails_with 0 "$LMC" version --via "$url" -n "$output" -o raw || :
 	fails_with 0 "$LMC" version --via "$url" -n "$(nodes '.nodes[] | select(.children | length > 0) | .name')/deep_worker0" -o raw
 	is '"0.3.10-simulated"'
+	# who reads for itself is no frontend in the row
+	fails_with 0 "$LMC" version --nodes "$url" --all --no-headers
+	[ "${#lines[@]}" = 4 ]
 	run get /metrics
 	has "lmc_node_up{node=\"deep_mp0\",frontend=\"proxy_127.0.0.1_${middle}/"
 	# where to: every step by itself, as Prometheus leaves slashes alone

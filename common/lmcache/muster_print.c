@@ -116,7 +116,8 @@ static void add_way(struct tree *t, const struct member *m, const struct branch 
 	*w = (struct way){ .m = m, .b = b };
 	if (!trace(t->f, w))
 		return;
-	if (w->length > MUSTER_WAY)
+	/* a reader that is no frontend is no hop either */
+	if (w->length > MUSTER_WAY + !t->f->conf.self)
 		t->f->left_out += b->n;
 	else
 		t->n++;
