@@ -336,6 +336,14 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	told 'r[-1]["method"] == "DELETE"'
 }
 
+@test "a coordinator that has forgotten need not say so in words" {
+	registry --silent --forget 0.5
+	beat --coordinator-url "$reg" --interval 1s --ttl 2s --nodes '[]' --log-level debug
+	wait_until 20 told 'len([x for x in r if x["method"] == "POST"]) >= 3'
+	run cat "$log"
+	lacks "not told"
+}
+
 @test "trouble of a coordinator that has not forgotten makes no second registration" {
 	registry
 	beat --coordinator-url "$reg" --instance-id x --interval 100ms --nodes '[]'
