@@ -126,6 +126,18 @@ body() {
 	told 'len([x for x in r if x["path"] == "/other"]) == 1'
 }
 
+@test "a password in a URL stands in no log" {
+	registry
+	start proxy --nodes '[]' --log-level info
+	run post start -d "{\"heartbeat_url\": \"${reg/:\/\//://u:geheim@}/h\", \"initial_delay\": 0}"
+	wait_until 10 told 'r'
+	told 'r[0]["headers"]["Authorization"] == "Basic dTpnZWhlaW0="'
+	run cat "$log"
+	has "Heartbeat service started"
+	has "u:*@"
+	lacks geheim
+}
+
 @test "a start that is no good is 400, says why, and starts nothing" {
 	no_good() {
 		run post start -w '%{http_code}' -d "$1"
