@@ -176,7 +176,9 @@ static void lay_removed(struct nodes *ns, const struct json *j, jv v)
 	int at = name ? list_proxy(ns, proxy ? proxy : name) : -1, k;
 
 	if (at >= 0 && !proxy) {
-		list_remove_proxy(ns, at);
+		/* that is us */
+		if (strcmp(name, LOCAL_PROXY) != 0)
+			list_remove_proxy(ns, at);
 	} else if (at >= 0) {
 		k = list_node(&ns->proxies[at], name);
 		if (k >= 0)
