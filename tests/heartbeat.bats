@@ -134,6 +134,21 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	stop
 }
 
+@test "nor does one hold up another while a frontend is asked for its nodes" {
+	local good=$PWD/good
+
+	start proxy --nodes '[]'
+	front=$url
+	echo hang >mode
+	registry
+	hung=$reg
+	registry --log good --mode none
+	beat --url "$hung/h" --url "$reg/h" --via "$front" --interval 2s --timeout 2s
+	wait_until 20 told "$good" 'len(r) >= 4'
+	told "$good" 'max(b["t"] - a["t"] for a, b in zip(r, r[1:])) < 2.5'
+	stop
+}
+
 @test "the version is that of the first node that answers, whoever hangs or is dead" {
 	start demo --node "unix:$PWD/w0.sock" --role worker --worker-id 0
 	registry --log hung --mode hung.mode

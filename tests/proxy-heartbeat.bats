@@ -189,6 +189,23 @@ body() {
 	done
 }
 
+@test "a helper that is started while the frontend ends does not keep it" {
+	local body='{"heartbeat_url":"http://127.0.0.1:9/h"}' answer
+
+	start proxy --nodes '[]'
+	exec 8<>"/dev/tcp/127.0.0.1/$port"
+	printf 'POST /api/heartbeat/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{' \
+		${#body} >&8
+	get /healthz
+	kill "$pid"
+	wait_until 5 no get /healthz
+	printf '%s' "${body:1}" >&8
+	IFS= read -r answer <&8
+	[ "${answer:9:3}" = 200 ]
+	exec 8>&-
+	wait_until 8 gone "$pid"
+}
+
 @test "a helper that dies is started again, and no request notices" {
 	local h
 
