@@ -38,7 +38,7 @@ static int etcd_beat_open(struct beat *b)
 	s->value = s->put = (struct buf)BUF(BEAT_BODY);
 	if (etcd_open(&s->e, b->spec) == 0)
 		return 0;
-	memcpy(b->why, s->e.why, sizeof b->why);
+	memcpy(b->why, s->e.why, sizeof s->e.why);
 	return -1;
 }
 
@@ -68,7 +68,7 @@ static void over(struct beat *b)
 	const struct state *s = b->state;
 
 	b->exit = s->e.exit;
-	memcpy(b->why, s->e.why, sizeof b->why);
+	memcpy(b->why, s->e.why, sizeof s->e.why);
 	beat_done(b);
 }
 
