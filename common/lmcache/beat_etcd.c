@@ -5,6 +5,7 @@
  * key put again. The key is also put when what it says has changed. At the end
  * the lease is revoked, and the key goes with it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,12 @@ static void granted(struct etcd *e)
 		return;
 	}
 	s->lease = etcd_int(&e->json, 0, "ID");
+	if (!s->lease) {	/* a key without one would stay for good */
+		e->exit = EXIT_NO;
+		snprintf(e->why, sizeof e->why, "it does not answer as etcd does");
+		over(b);
+		return;
+	}
 	memcpy(s->id, b->facts->id, strlen(b->facts->id) + 1);
 	put(b);
 }
