@@ -104,4 +104,9 @@ void node_free(struct node *nd);
 void proxy_free(struct proxy *p);
 void nodes_free(struct nodes *ns);
 
+/* The frontend of this name: its index or -1. */
+int  nodes_find(const struct nodes *ns, const char *name);
+/* The frontend's own entry, without an address. 0, or -1 with *e. */
+int  nodes_self(struct node *out, struct node_error *e);
+
 #endif

@@ -46,12 +46,10 @@ int node_settle(struct node *nd, const struct json *j, const struct blame *b,
 int node_read(const struct json *j, const char *in, jv v, bool zero,
 	      struct node *out, struct node_error *e);
 
-/* Appending takes over what *nd and *self own, unless it fails. */
+/* Appending takes over what *nd and *self own, unless it fails; for lists that
+ * were made by it alone, whose room it knows. */
 int  proxy_append(struct proxy *p, const struct node *nd, struct node_error *e);
 int  nodes_append(struct nodes *ns, const struct node *self, struct node_error *e);
-int  nodes_find(const struct nodes *ns, const char *name);	/* index or -1 */
-/* The frontend's own entry, without an address. */
-int  nodes_self(struct node *out, struct node_error *e);
 /* The index of local_proxy, made if there is none; or -1. */
 int  nodes_local(struct nodes *ns, struct node_error *e);
 

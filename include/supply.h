@@ -76,7 +76,7 @@ struct supply_kind {
 
 /* s is all zeroes but for changed, ctx, and interval and timeout where the
  * user names them. The kind is told by the scheme. 0, or -1 with s->why (the
- * user's error). */
+ * user's error): there is nothing to close then. */
 int  supply_open(struct supply *s, const char *spec, struct client *c);
 void supply_tick(struct supply *s, int64_t now);	/* does what is due */
 void supply_close(struct supply *s);

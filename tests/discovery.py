@@ -742,6 +742,22 @@ def test_slow_reader():
             w.more()
             w.reset()
         same(lmc.ask("/healthz").status, 200)
+        # the lists that nobody reads on have a ceiling together
+        host, port = lmc.addr.rsplit(":", 1)
+        slow, said = [], b""
+        while b" 503 " not in said:
+            check(len(slow) < 100, "no ceiling")
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.settimeout(20)
+            s.connect((host, int(port)))
+            s.send(b"GET /api/entries HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            said = s.recv(16)
+            slow.append(s)
+        check(len(slow) > 3, len(slow), "were enough")
+        for s in slow:
+            s.close()
+        until(lambda: lmc.ask("/api/entries").status == 200, "it is free again", 20)
 
 
 def test_readers():

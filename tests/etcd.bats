@@ -391,6 +391,16 @@ stand_in() {
 	listed k
 }
 
+@test "a lease without a number is none, and no key is put for good" {
+	mkdir -p peer/v3/lease
+	echo '{"header":{},"TTL":"30"}' >peer/v3/lease/grant
+	stand_in '{}'
+	fails_with 1 "$LMC" heartbeat --url "$registry" --once --api-address http://127.0.0.1:1
+	has 'it does not answer as etcd does'
+	[ "$(asked /v3/lease/grant)" -ge 1 ]
+	[ "$(asked /v3/kv/put)" = 0 ]
+}
+
 # --- compaction ---------------------------------------------------------------------------
 
 compact() {

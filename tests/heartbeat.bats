@@ -134,6 +134,21 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	stop
 }
 
+@test "nor does one hold up another while a frontend is asked for its nodes" {
+	local good=$PWD/good
+
+	start proxy --nodes '[]'
+	front=$url
+	echo hang >mode
+	registry
+	hung=$reg
+	registry --log good --mode none
+	beat --url "$hung/h" --url "$reg/h" --via "$front" --interval 2s --timeout 2s
+	wait_until 20 told "$good" 'len(r) >= 4'
+	told "$good" 'max(b["t"] - a["t"] for a, b in zip(r, r[1:])) < 2.5'
+	stop
+}
+
 @test "the version is that of the first node that answers, whoever hangs or is dead" {
 	start demo --node "unix:$PWD/w0.sock" --role worker --worker-id 0
 	registry --log hung --mode hung.mode
@@ -334,6 +349,14 @@ print(json.loads(open("told").readlines()[-1])["query"]["api_address"][0])'
 	told 'json.loads(r[2]["body"])["instance_id"] == "mp 1%x"'
 	stop
 	told 'r[-1]["method"] == "DELETE"'
+}
+
+@test "a coordinator that has forgotten need not say so in words" {
+	registry --silent --forget 0.5
+	beat --coordinator-url "$reg" --interval 1s --ttl 2s --nodes '[]' --log-level debug
+	wait_until 20 told 'len([x for x in r if x["method"] == "POST"]) >= 3'
+	run cat "$log"
+	lacks "not told"
 }
 
 @test "trouble of a coordinator that has not forgotten makes no second registration" {

@@ -65,6 +65,19 @@ is() {
 	return 1
 }
 
+# idles PID SECONDS: it begins no system call within that time, but those of
+# the first half second, when being traced may have woken it. The trace is not
+# where the test is: what watches a directory would see it grow.
+idles() {
+	local trace=$BATS_FILE_TMPDIR/trace
+
+	timeout -s INT "$2" strace -qq -ttt -p "$1" 2>"$trace" || :
+	awk 'NR == 1 { first = $1 } $1 > first + 0.5 { late = 1 }
+		END { exit late || !NR }' "$trace" && return
+	head "$trace"
+	return 1
+}
+
 # wait_until SECONDS CMD...: runs CMD until it passes.
 wait_until() {
 	local end=$((SECONDS + $1 + 1))

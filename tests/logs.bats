@@ -345,8 +345,7 @@ all_there() {
 	once 1 got
 	sleep 0.3
 	for p in "$pid" "$(pgrep -P "$pid")"; do
-		timeout -s INT 3 strace -qq -p "$p" 2>state/trace || :
-		[ "$(wc -l <state/trace)" = 1 ] || { cat state/trace; return 1; }
+		idles "$p" 3
 	done
 }
 

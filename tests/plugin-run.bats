@@ -721,11 +721,7 @@ while b"the end" not in last and (b := os.read(0, 65536)):
 	echo "# ${i}0 ms of CPU to start 50" >&3
 	[[ $LMC == *check* || $LMC == *asan* ]] || [ "$i" -le 5 ]
 	for i in "$pid" "$s" "$(warden)"; do
-		timeout -s INT "$secs" strace -qq -p "$i" 2>trace || :
-		# the call it was already waiting in, which being traced may
-		# have woken once
-		tail -n 1 trace | grep -q 'epoll_p\?wait\|sigtimedwait\|poll\|restart_syscall'
-		[ "$(wc -l <trace)" -le 2 ] || { cat trace; return 1; }
+		idles "$i" "$secs"
 	done
 	a=$(awk '/VmRSS/ {print $2}' "/proc/$pid/status")
 	b=$(awk '/VmRSS/ {print $2}' "/proc/$s/status")

@@ -126,6 +126,18 @@ body() {
 	told 'len([x for x in r if x["path"] == "/other"]) == 1'
 }
 
+@test "a password in a URL stands in no log" {
+	registry
+	start proxy --nodes '[]' --log-level info
+	run post start -d "{\"heartbeat_url\": \"${reg/:\/\//://u:geheim@}/h\", \"initial_delay\": 0}"
+	wait_until 10 told 'r'
+	told 'r[0]["headers"]["Authorization"] == "Basic dTpnZWhlaW0="'
+	run cat "$log"
+	has "Heartbeat service started"
+	has "u:*@"
+	lacks geheim
+}
+
 @test "a start that is no good is 400, says why, and starts nothing" {
 	no_good() {
 		run post start -w '%{http_code}' -d "$1"
@@ -175,6 +187,23 @@ body() {
 		stop "$pid" $sig || [ $sig = KILL ]
 		wait_until 5 gone "$h"
 	done
+}
+
+@test "a helper that is started while the frontend ends does not keep it" {
+	local body='{"heartbeat_url":"http://127.0.0.1:9/h"}' answer
+
+	start proxy --nodes '[]'
+	exec 8<>"/dev/tcp/127.0.0.1/$port"
+	printf 'POST /api/heartbeat/start HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{' \
+		${#body} >&8
+	get /healthz
+	kill "$pid"
+	wait_until 5 no get /healthz
+	printf '%s' "${body:1}" >&8
+	IFS= read -r answer <&8
+	[ "${answer:9:3}" = 200 ]
+	exec 8>&-
+	wait_until 8 gone "$pid"
 }
 
 @test "a helper that dies is started again, and no request notices" {

@@ -52,6 +52,13 @@ raw() {
 	raw damaged_state
 }
 
+@test "a state file cannot remove the frontend itself" {
+	echo '{"lmc_state":1,"removed":[{"proxy":null,"name":"local_proxy"}],"put":[]}' >state
+	start proxy --nodes '[]' --state "$PWD/state"
+	run get /api/nodes
+	has '"name":"local_proxy"'
+}
+
 @test "a state file that cannot be read is left alone" {
 	raw state_that_cannot_be_read
 }

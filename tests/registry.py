@@ -80,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
                 seen.pop(one[1], None)
                 return 204, None
             if one[1] not in seen:
+                if self.server.args.silent:
+                    return 404, None
                 return 404, {"error": f"unknown instance {one[1]}; re-register"}
             seen[one[1]]["beat"] = now
             return 200, {"instance_id": one[1]}
@@ -136,6 +138,7 @@ def main():
     p.add_argument("--mode", default="mode")
     p.add_argument("--assign", default="", help="the instance_id that every one gets")
     p.add_argument("--forget", type=float, default=30)
+    p.add_argument("--silent", action="store_true", help="a 404 without a body")
     args = p.parse_args()
     open(args.log, "a").close()
     with Server(("127.0.0.1", args.port), Handler) as server:

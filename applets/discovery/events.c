@@ -138,6 +138,7 @@ static void forget(struct watcher *w)
 
 static void aborted(struct exchange *x)
 {
+	x->on_abort = NULL;
 	for (struct watcher *w = watchers; w; w = w->next) {
 		if (w->x == x) {
 			forget(w);
@@ -160,18 +161,22 @@ static void finish(struct watcher *w)
 		answer(x, since, true);
 }
 
+/* A reader that is lost has taken its watcher along: see aborted(). */
+static void tell(struct watcher *w)
+{
+	struct exchange *x = w->x;
+
+	if (!w->stream || (!stream(w) && x->on_abort))
+		finish(w);
+}
+
 static void on_time(struct timer *t)
 {
 	struct watcher *w = (struct watcher *)((char *)t - offsetof(struct watcher, timer));
-	struct exchange *x = w->x;
 
-	if (!w->stream) {
-		finish(w);
-		return;
-	}
-	timer_set(t, loop_now() + PULSE_MS, on_time);
-	if (!stream(w) && x->on_abort)
-		finish(w);
+	if (w->stream)
+		timer_set(t, loop_now() + PULSE_MS, on_time);
+	tell(w);
 }
 
 static void wait_for_news(struct exchange *x, int64_t since, int64_t ms, bool streams)
@@ -194,8 +199,8 @@ static void wait_for_news(struct exchange *x, int64_t since, int64_t ms, bool st
 		return;
 	reply_header(x, "Cache-Control: no-store");
 	reply_start(x, 200, "text/event-stream", -1);
-	if (x->on_abort && !stream(w) && x->on_abort)
-		finish(w);
+	if (x->on_abort)
+		tell(w);
 }
 
 /* A watcher may vanish while another one is told: each is looked for anew. */
@@ -211,8 +216,7 @@ void events_turn(void)
 			;
 		if (!w)
 			return;
-		if (!w->stream || !stream(w))
-			finish(w);
+		tell(w);
 	}
 }
 

@@ -12,8 +12,11 @@
 
 enum {
 	LIST_MAX = 256 << 20,	/* bytes of a list */
+	HELD_MAX = 64 << 20,	/* of all lists together, but one is always sent */
 	PIECE    = 256 << 10	/* bytes of it handed to a client at once */
 };
+
+static size_t held;		/* bytes of lists that slow clients have yet to read */
 
 /* ---- sending what may be large ---- */
 
@@ -27,6 +30,7 @@ static void sent(struct exchange *x)
 	struct sending *s = x->data;
 
 	x->on_abort = NULL;
+	held -= s->b.len;
 	buf_free(&s->b);
 	free(s);
 }
@@ -57,11 +61,13 @@ static const char JSON_TYPE[] = "application/json";
 
 static void send_list(struct exchange *x, struct buf *b)
 {
-	struct sending *s = b->bad || b->len <= PIECE ? NULL : calloc(1, sizeof *s);
+	bool full = b->len > PIECE && held && held + b->len > HELD_MAX;
+	struct sending *s = b->bad || full || b->len <= PIECE ? NULL : calloc(1, sizeof *s);
 
 	reply_header(x, "Cache-Control: no-store");
-	if (b->bad)
-		reply_detail(x, 503, "the list is too large");
+	if (b->bad || full)
+		reply_detail(x, 503, full ? "too many slow clients read lists" :
+			     "the list is too large");
 	else if (!s)
 		reply(x, 200, JSON_TYPE, b->p, b->len);
 	if (!s) {
@@ -69,6 +75,7 @@ static void send_list(struct exchange *x, struct buf *b)
 		return;
 	}
 	s->b = *b;
+	held += b->len;
 	x->data = s;
 	x->on_abort = sent;
 	reply_start(x, 200, JSON_TYPE, (int64_t)b->len);
@@ -246,6 +253,7 @@ static void send_each(struct exchange *x, const char *before, const char *form,
 	struct buf b = BUF(LIST_MAX);
 	const char *comma = "";
 
+	b.bad = !list && roster.n;
 	buf_puts(&b, before);
 	for (uint32_t i = 0; list && i < roster.n; i++) {
 		if ((kind >= 0 && list[i]->f.kind != kind) || (!all && !roster_listed(list[i])))
@@ -328,7 +336,7 @@ void infos_get(struct exchange *x)
 	buf_printf(&b, "{\"processCount\":%u,\"processInfos\":{", n);
 	buf_add(&b, infos.p, infos.len);
 	buf_printf(&b, "},\"versionCount\":%u,\"versions\":null}\n", v ? versions(v, n) : 0);
-	b.bad = b.bad || infos.bad || !v;
+	b.bad = b.bad || infos.bad || !v || (!list && roster.n);
 	buf_free(&infos);
 	free(v);
 	send_list(x, &b);

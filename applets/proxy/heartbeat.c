@@ -174,7 +174,8 @@ static void start_asked(struct exchange *x, char *url, const struct json *j)
 	/* one that runs already stays as it is */
 	if (!helper.wanted) {
 		start((const char *const *)&url, 1, wait_ms, every_ms);
-		log_event(LOG_INFO, "Heartbeat service started", "url", url,
+		log_event(LOG_INFO, "Heartbeat service started", "url",
+			  safe(url, strlen(url)),
 			  "peer", exchange_peer(x), NULL);
 	}
 	free(url);

@@ -228,6 +228,7 @@ static void tell_addresses(void)
 static void drained(struct server *s)
 {
 	(void)s;
+	helpers_stop(false);	/* a request under way may have started one */
 	helpers_wait(loop_stop);
 }
 

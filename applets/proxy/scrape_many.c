@@ -112,7 +112,8 @@ static struct buf parts[PARTS];
 
 static void split(struct said *s)
 {
-	const char *at = s->body.p, *end = at + s->body.len, *next, *last = NULL, *p;
+	const char *at = s->body.p ? s->body.p : "", *end = at + s->body.len, *next;
+	const char *last = NULL, *p;
 	struct fanout *f = s->of;
 	size_t last_n = 0, n;
 	unsigned part = 0;

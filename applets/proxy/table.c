@@ -261,17 +261,13 @@ int table_leaves(void)
 }
 
 /* There is always a local_proxy. 0 or -1. */
-static int with_local(struct nodes *ns)
+static int with_local(struct nodes *ns, struct node_error *e)
 {
 	struct proxy p = { 0 };
 
-	if (list_proxy(ns, LOCAL_PROXY) >= 0)
+	if (nodes_find(ns, LOCAL_PROXY) >= 0)
 		return 0;
-	p.self.name = strdup(LOCAL_PROXY);
-	p.self.host = strdup("127.0.0.1");
-	p.self.port = strdup("0");
-	p.self.port_number = true;
-	if (p.self.name && p.self.host && p.self.port && list_add_proxy(ns, &p) == 0)
+	if (nodes_self(&p.self, e) == 0 && list_add_proxy(ns, &p) == 0)
 		return 0;
 	proxy_free(&p);
 	return -1;
@@ -286,7 +282,7 @@ int table_open(struct nodes *from, const char *file,
 	base = *from;
 	*from = (struct nodes){ 0 };
 	snprintf(e->what, sizeof e->what, "out of memory");
-	return with_local(&base) < 0 || nodes_copy(&now, &base) < 0 ||
+	return with_local(&base, e) < 0 || nodes_copy(&now, &base) < 0 ||
 	       state_load(file, &now, e) < 0 || reindex() < 0 ? -1 : 0;
 }
 
@@ -301,7 +297,7 @@ int table_rebase(struct nodes *from, struct node_error *e)
 	snprintf(e->what, sizeof e->what, "out of memory");
 	if (edited)
 		state_print(&b, &base, &now);
-	if (!b.bad && with_local(from) == 0 && nodes_copy(&laid, from) == 0)
+	if (!b.bad && with_local(from, e) == 0 && nodes_copy(&laid, from) == 0)
 		rc = edited ? state_lay(&laid, b.p, b.len, e) : 0;
 	buf_free(&b);
 	if (rc < 0) {
@@ -331,7 +327,7 @@ const struct leaf *table_any(int i)
 
 void table_self(const struct addr *a)
 {
-	struct node *self = &now.proxies[list_proxy(&now, LOCAL_PROXY)].self;
+	struct node *self = &now.proxies[nodes_find(&now, LOCAL_PROXY)].self;
 	char port[12], *host = strdup(a->host), *text;
 
 	listening = *a;
@@ -371,7 +367,7 @@ static int changed(int *status, const char **why)
 
 int table_add_node(const char *proxy, struct node *nd, int *status, const char **why)
 {
-	int at = list_proxy(&now, proxy);
+	int at = nodes_find(&now, proxy);
 
 	if (at < 0)
 		return refuse(status, why, 404, "Proxy not found");
@@ -387,7 +383,7 @@ int table_add_node(const char *proxy, struct node *nd, int *status, const char *
 
 int table_add_proxy(struct proxy *p, int *status, const char **why)
 {
-	if (list_proxy(&now, p->self.name) >= 0)
+	if (nodes_find(&now, p->self.name) >= 0)
 		return refuse(status, why, 409, "Proxy with this name already exists");
 	if (now.n >= PROXIES_MAX || table_leaves() + p->n > NODES_MAX)
 		return refuse(status, why, 409, "too many nodes");
@@ -419,7 +415,7 @@ int table_replace(const char *name, struct node *nd, int *status, const char **w
 
 	if (locate(name, &proxy, &node, status, why) < 0)
 		return -1;
-	taken = node < 0 ? list_proxy(&now, nd->name)
+	taken = node < 0 ? nodes_find(&now, nd->name)
 			 : list_node(&now.proxies[proxy], nd->name);
 	if (taken >= 0 && taken != (node < 0 ? proxy : node))
 		return refuse(status, why, 409, "Node with this name already exists");

@@ -13,8 +13,7 @@ enum { TABLE_STATE = 8 << 20 };	/* bytes of what the API changed */
 int  nodes_copy(struct nodes *to, const struct nodes *from);
 int  list_add(struct proxy *p, const struct node *nd);		/* takes over *nd */
 int  list_add_proxy(struct nodes *ns, const struct proxy *p);
-int  list_proxy(const struct nodes *ns, const char *name);	/* index or -1 */
-int  list_node(const struct proxy *p, const char *name);
+int  list_node(const struct proxy *p, const char *name);	/* index or -1 */
 void list_remove(struct proxy *p, int at);
 void list_remove_proxy(struct nodes *ns, int at);
 

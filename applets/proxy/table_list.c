@@ -84,14 +84,6 @@ int nodes_copy(struct nodes *to, const struct nodes *from)
 	return 0;
 }
 
-int list_proxy(const struct nodes *ns, const char *name)
-{
-	for (int i = 0; i < ns->n; i++)
-		if (strcmp(ns->proxies[i].self.name, name) == 0)
-			return i;
-	return -1;
-}
-
 int list_node(const struct proxy *p, const char *name)
 {
 	for (int i = 0; i < p->n; i++)

@@ -58,7 +58,7 @@ static void print_puts(struct buf *b, const struct nodes *base,
 
 	for (int i = 0; i < now->n; i++) {
 		const struct proxy *p = &now->proxies[i];
-		int was = list_proxy(base, p->self.name);
+		int was = nodes_find(base, p->self.name);
 
 		if (was < 0 || !same(&p->self, &base->proxies[was].self))
 			put_put(b, NULL, &p->self, &first);
@@ -80,7 +80,7 @@ static void print_removed(struct buf *b, const struct nodes *base,
 
 	for (int i = 0; i < base->n; i++) {
 		const struct proxy *p = &base->proxies[i];
-		int is_now = list_proxy(now, p->self.name);
+		int is_now = nodes_find(now, p->self.name);
 
 		if (is_now < 0) {
 			put_removed(b, NULL, p->self.name, &first);
@@ -124,7 +124,7 @@ static int upsert(struct nodes *ns, const char *proxy, const struct node *nd)
 	struct proxy *p;
 	int at, old;
 
-	at = list_proxy(ns, proxy ? proxy : nd->name);
+	at = nodes_find(ns, proxy ? proxy : nd->name);
 	if (!proxy) {
 		if (at < 0)
 			return list_add_proxy(ns, &made);
@@ -156,7 +156,7 @@ static int lay_put(struct nodes *ns, const struct json *j, jv v,
 		return -1;
 	}
 	rc = proxy ? node_parse(&p.self, j, what, e) : proxy_parse(&p, j, what, e);
-	if (rc == 0 && proxy && list_proxy(ns, proxy) < 0) {
+	if (rc == 0 && proxy && nodes_find(ns, proxy) < 0) {
 		/* the configuration of today has no such frontend */
 		log_event(LOG_WARN, "node not kept, its frontend is gone",
 			  "node", p.self.name, "frontend", proxy, NULL);
@@ -173,10 +173,12 @@ static void lay_removed(struct nodes *ns, const struct json *j, jv v)
 {
 	char *proxy = json_dup(j, json_get(j, v, "proxy"));
 	char *name = json_dup(j, json_get(j, v, "name"));
-	int at = name ? list_proxy(ns, proxy ? proxy : name) : -1, k;
+	int at = name ? nodes_find(ns, proxy ? proxy : name) : -1, k;
 
 	if (at >= 0 && !proxy) {
-		list_remove_proxy(ns, at);
+		/* that is us */
+		if (strcmp(name, LOCAL_PROXY) != 0)
+			list_remove_proxy(ns, at);
 	} else if (at >= 0) {
 		k = list_node(&ns->proxies[at], name);
 		if (k >= 0)

@@ -107,7 +107,7 @@ static int add_own(struct proxy *own, struct node *nd)
 /* A frontend configured without nodes has those that were learned. */
 static int add_frontend(struct nodes *sum, struct proxy *p)
 {
-	int at = list_proxy(sum, p->self.name);
+	int at = nodes_find(sum, p->self.name);
 	struct proxy *old = at < 0 ? NULL : &sum->proxies[at];
 
 	if (old && same_place(&old->self, &p->self)) {
@@ -115,7 +115,7 @@ static int add_frontend(struct nodes *sum, struct proxy *p)
 			return 0;
 		proxy_free(old);
 		*old = *p;
-	} else if (old && (tell_apart(&p->self) < 0 || list_proxy(sum, p->self.name) >= 0)) {
+	} else if (old && (tell_apart(&p->self) < 0 || nodes_find(sum, p->self.name) >= 0)) {
 		return 0;
 	} else if (list_add_proxy(sum, p) < 0) {
 		return -1;
@@ -135,7 +135,7 @@ static int leaves_of(const struct nodes *ns)
 
 static int add_learned(struct nodes *sum, struct nodes *more)
 {
-	int own = list_proxy(sum, LOCAL_PROXY), rc = 0;
+	int own = nodes_find(sum, LOCAL_PROXY), rc = 0;
 
 	for (int i = 0; i < more->n && rc == 0; i++) {
 		struct proxy *p = &more->proxies[i];

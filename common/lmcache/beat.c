@@ -206,7 +206,7 @@ static void on_answer(struct client_req *r)
 	struct buf answer = r->answer;
 
 	b->answered(b);
-	if (r->answer.p == answer.p)
+	if (answer.p && r->answer.p == answer.p)
 		r->answer = (struct buf){ 0 };
 	buf_free(&answer);
 }

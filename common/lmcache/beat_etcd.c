@@ -5,6 +5,7 @@
  * key put again. The key is also put when what it says has changed. At the end
  * the lease is revoked, and the key goes with it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,7 @@ static int etcd_beat_open(struct beat *b)
 	s->value = s->put = (struct buf)BUF(BEAT_BODY);
 	if (etcd_open(&s->e, b->spec) == 0)
 		return 0;
-	memcpy(b->why, s->e.why, sizeof b->why);
+	memcpy(b->why, s->e.why, sizeof s->e.why);
 	return -1;
 }
 
@@ -68,7 +69,7 @@ static void over(struct beat *b)
 	const struct state *s = b->state;
 
 	b->exit = s->e.exit;
-	memcpy(b->why, s->e.why, sizeof b->why);
+	memcpy(b->why, s->e.why, sizeof s->e.why);
 	beat_done(b);
 }
 
@@ -140,6 +141,12 @@ static void granted(struct etcd *e)
 		return;
 	}
 	s->lease = etcd_int(&e->json, 0, "ID");
+	if (!s->lease) {	/* a key without one would stay for good */
+		e->exit = EXIT_NO;
+		snprintf(e->why, sizeof e->why, "it does not answer as etcd does");
+		over(b);
+		return;
+	}
 	memcpy(s->id, b->facts->id, strlen(b->facts->id) + 1);
 	put(b);
 }

@@ -242,9 +242,14 @@ static int place_of(const char *url, const char *option, struct place *p,
 	return 0;
 }
 
+static bool fetched;
+
+/* Others' requests may be under way on the same client: nobody waits for them. */
 static void kept(struct call *c)
 {
 	(void)c;
+	fetched = true;
+	client_break(call_client());
 }
 
 /* GET path: an answer, or -1 with *e; *status tells 404 from the rest. */
@@ -261,9 +266,10 @@ static int fetch(struct call *c, const struct place *p, const char *path,
 	*c = (struct call){ .node = &at, .ways = way, .done = kept,
 			    .flags = CALL_JSON | CALL_PLAIN404,
 			    .max = NODES_TEXT };
+	fetched = false;
 	call_start(c);
-	while (call_run(-1))
-		;
+	while (!fetched)
+		call_run(-1);
 	free(at.where);
 	return c->exit == EXIT_OK ? 0 : wrong(e, c->exit, "%s", c->error);
 }

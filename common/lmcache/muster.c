@@ -239,7 +239,7 @@ void muster_refresh(struct muster *f)
 		if (f->supply[i]->due)
 			f->supply[i]->due = 1;
 	for (int i = 0; i < f->n; i++)
-		f->member[i]->due = 1;
+		f->member[i]->due = f->member[i]->what != SUPPLY_NODE;
 	f->refresh = true;
 	touch(f);
 }

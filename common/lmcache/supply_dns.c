@@ -87,9 +87,7 @@ static void start(struct supply *s, struct dns *d)
 
 static void take(struct supply *s, const struct dns *d, const struct lookup *job)
 {
-	char host[ADDR_HOST];
-	const char *why;
-	struct addr a;
+	char host[ADDR_HOST], text[ADDR_HOST + 16];
 
 	if (job->rc) {
 		supply_fail(s, "%s: %s", d->at.host, gai_strerror(job->rc));
@@ -99,10 +97,9 @@ static void take(struct supply *s, const struct dns *d, const struct lookup *job
 	for (const struct addrinfo *i = job->list; i; i = i->ai_next) {
 		if (net_host(i->ai_addr, host) < 0)
 			continue;
-		if (addr_tcp(&a, host, d->at.port, &why) == 0)
-			supply_add(s, NULL, &a, SUPPLY_ANY);
-		else
-			supply_bad(s, "%s: %s", host, why);
+		snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
+			 d->at.port);
+		supply_address(s, NULL, text, SUPPLY_ANY, false);
 	}
 	freeaddrinfo(job->list);
 	supply_end(s);

@@ -48,6 +48,13 @@ static void read_lines(struct supply *s, char *text)
 	}
 }
 
+/* "[2001:db8::1]:80" begins a list of lines. */
+static bool is_json(const char *p)
+{
+	p += strspn(p, " \t\r\n");
+	return *p == '{' || (*p == '[' && !strspn(p + 1, "0123456789abcdefABCDEF:"));
+}
+
 static void read_all(struct supply *s)
 {
 	const char *why = "";
@@ -59,7 +66,7 @@ static void read_all(struct supply *s)
 		return;
 	}
 	supply_begin(s);
-	if (!strchr("[{", text[strspn(text, " \t\r\n")]) || !n) {
+	if (!is_json(text)) {
 		read_lines(s, text);
 	} else if (supply_read(s, text, n, true, &why) < 0) {
 		supply_fail(s, "%s", why);

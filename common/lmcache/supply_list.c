@@ -12,12 +12,19 @@
 #include "die.h"
 #include "supply.h"
 
+/* 169.254.0.0/16, fe80::/10 */
+static bool one_link(const char *host)
+{
+	return !strncmp(host, "169.254.", 8) ||
+	       (!strncmp(host, "fe", 2) && strspn(host + 2, "89ab") && strchr(host, ':'));
+}
+
 static void add(struct supply *s, const char *name, const struct addr *a,
 		enum supply_what what, bool sockets)
 {
 	if (a->kind == ADDR_UNIX && !sockets)
 		supply_bad(s, "%s: a registry may not name a socket", a->host);
-	else if (!strncmp(a->host, "169.254.", 8) || !strncmp(a->host, "fe80:", 5))
+	else if (one_link(a->host))
 		supply_bad(s, "%s: an address of one link only", a->host);
 	else
 		supply_add(s, name, a, what);

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "clock.h"
 #include "muster_make.h"
 #include "test.h"
 
@@ -135,6 +137,91 @@ TEST(one_list_has_a_ceiling)
 	CHECK(list(b.p, false) == SUPPLY_MAX);
 	CHECK(s.bad == 2);
 	CHECK(!strcmp(s.why, "more than 4096 entries"));
+}
+
+TEST(addresses_of_one_link_are_bad_entries)
+{
+	CHECK(list("[\"169.254.169.254:80\",\"[fe80::1]:80\",\"[FE9A::1]:80\",\"[febf::]:80\","
+		   "\"[fec0::1]:80\",\"feed.example:80\",\"fe:80\"]", false) == 3);
+	CHECK(s.bad == 4);
+}
+
+/* What the registry of this spec tells at once. */
+static struct supply asked(const char *spec)
+{
+	struct supply one = { 0 };
+	int64_t until = clock_ms() + 10000;
+
+	if (supply_open(&one, spec, NULL) == 0)
+		while (!one.told && !one.stale && clock_ms() < until)
+			supply_tick(&one, clock_ms());
+	return one;
+}
+
+static char *file_of(const char *text)
+{
+	static char spec[] = "file:/tmp/test_muster.XXXXXX";
+	int fd;
+
+	memcpy(spec + strlen(spec) - 6, "XXXXXX", 6);
+	fd = mkstemp(spec + 5);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return NULL;
+	close(fd);
+	return spec;
+}
+
+static int lines(const char *text)
+{
+	char *spec = file_of(text);
+	struct supply one = asked(spec);
+
+	unlink(spec + 5);
+	return one.stale ? -1 : one.n;
+}
+
+TEST(a_file_of_lines_may_be_blank_and_may_begin_with_IPv6)
+{
+	CHECK(lines("") == 0);
+	CHECK(lines("\n \n") == 0);
+	CHECK(lines("[2001:db8::1]:80\n10.0.0.1:80\n") == 2);
+	CHECK(lines("  [::1]:80\n") == 1);
+	CHECK(lines("[ \"10.0.0.1:80\" ]") == 1);
+	CHECK(lines("[\n]") == 0);
+	CHECK(lines("[") == -1);
+	CHECK(lines("[\"10.0.0.1:80\"") == -1);
+}
+
+TEST(a_name_that_leads_to_one_link_only_is_a_bad_entry)
+{
+	struct supply one = asked("dns:169.254.1.1:80");
+
+	CHECK(one.told && one.n == 0 && one.bad == 1);
+	one = asked("dns:[2001:db8::1]:80");
+	CHECK(one.told && one.n == 1 && one.bad == 0);
+	CHECK(!strcmp(one.entry->addr.host, "2001:db8::1") && one.entry->addr.port == 80);
+}
+
+/* Nodes are not asked for nodes: nobody waits for their answer. */
+TEST(a_refresh_is_over_when_all_who_are_asked_have_answered)
+{
+	struct muster_conf c = { .client = client_new(4), .interval = 1000, .timeout = 60000 };
+	struct muster *m = muster_new(&c);
+	struct buf b = BUF(MUSTER_JSON);
+	char *spec = file_of("[{\"name\":\"n\",\"host\":\"h\",\"port\":1,\"is_proxy\":false}]");
+	int64_t until = clock_ms() + 10000;
+	const char *why;
+
+	CHECK(muster_add(m, spec, &why) == 0);
+	while (!muster_turn(m) && clock_ms() < until)
+		;
+	CHECK(muster_print(m, &b) == 0 && strstr(b.p, "\"n\""));
+	muster_refresh(m);
+	while (!muster_turn(m) && clock_ms() < until)
+		;
+	CHECK(clock_ms() < until);
+	unlink(spec + 5);
+	muster_free(m);
 }
 
 /* ---- answers of frontends, and the tree ---- */
