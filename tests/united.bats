@@ -315,7 +315,6 @@ asked() {
 	is "proxy_127.0.0.1_${middle}/proxy_$(sed 's/:/_/' list.1)"
 	fails_with 0 "$LMC" health --via "$url" --all --no-headers
 	[ "${#lines[@]}" = 4 ]
-	fails_with 0 "$LMC" version --via "$url" -n "$output" -o raw || :
 	fails_with 0 "$LMC" version --via "$url" -n "$(nodes '.nodes[] | select(.children | length > 0) | .name')/deep_worker0" -o raw
 	is '"0.3.10-simulated"'
 	# who reads for itself is no frontend in the row

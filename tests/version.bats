@@ -48,7 +48,7 @@ load house
 
 @test "without any node it says what to do" {
 	fails_with 2 "$LMC" version --nodes '[]'
-	has "no node is known: name one with -n"
+	has "no node is known: the list names none; name one with -n"
 }
 
 @test "a node that is not there is 3, says why, and does not hide the others" {

@@ -510,6 +510,9 @@ static int no_nodes(struct call_error *e, const char *lacks)
 {
 	if (lacks)
 		return wrong(e, EXIT_REACH, "no node is known: %s", lacks);
+	if (call_o.via || call_o.list || getenv("LMC_NODES"))
+		return wrong(e, EXIT_USAGE, "no node is known: %s names none; name one with -n "
+			     "(a socket's path or HOST:PORT)", call_o.via ? "the frontend" : "the list");
 	return wrong(e, EXIT_USAGE, "no node is known: name one with -n "
 		     "(a socket's path or HOST:PORT), or give a list with "
 		     "--nodes or $LMC_NODES; nothing listens at %s*",

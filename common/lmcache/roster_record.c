@@ -9,6 +9,8 @@
 
 #include "roster_table.h"
 
+static const int64_t TIME_MAX = 253402300800000;	/* ms, the year 10,000 */
+
 struct record {
 	uint8_t  op, drained, pad[2];
 	uint32_t id;
@@ -57,6 +59,12 @@ static bool read_texts(struct roster_report *b, const struct record *h,
 }
 
 /* The slot and the key become this entry's, whoever had them. */
+/* Of a file, so it may be anything; 0 is "never". */
+static int64_t when(int64_t ms)
+{
+	return ms > 0 && ms < TIME_MAX ? ms : 0;
+}
+
 static int replay_entry(struct roster *r, const char *p, size_t n)
 {
 	struct roster_report b = { 0 };
@@ -79,9 +87,9 @@ static int replay_entry(struct roster *r, const char *p, size_t n)
 	if (!e)
 		return -1;
 	e->drained = h.drained;
-	e->first = h.first;
-	e->since = h.since;
-	e->last = h.last;
+	e->first = when(h.first);
+	e->since = when(h.since);
+	e->last = when(h.last);
 	return 0;
 }
 
@@ -97,9 +105,9 @@ int roster_replay(struct roster *r, const void *p, size_t n, int64_t *told)
 	memcpy(&h, p, n);
 	e = h.id < r->slots ? r->slot[h.id] : NULL;
 	if (h.op == RECORD_TIME)
-		*told = h.at;
+		*told = when(h.at);
 	else if (h.op == RECORD_BEAT && e)
-		e->last = h.at;
+		e->last = when(h.at);
 	else if (h.op == RECORD_DROP && e)
 		roster_unlink(r, e);
 	else if (h.op != RECORD_BEAT && h.op != RECORD_DROP)
