@@ -33,7 +33,7 @@ static struct {
 	long ready_fd;
 	bool once, quiet;
 } o = {
-	.facts = { .port = 8000 }, .ready_fd = -1,
+	.ready_fd = -1,
 	.pace = { .interval = -1, .ttl = -1 },
 	.log = "text", .log_level = "info",
 };
@@ -50,7 +50,7 @@ static const struct opt opts[] = {
 	STR(0, "api-address", "URL", &o.facts.api,
 	    "where the frontend is reached, http://HOST:PORT"),
 	INT('p', "port", "PORT", &o.facts.port, 1, 65535,
-	    "without it: the frontend's port"),
+	    "the frontend's port; without it that of --via, else 8000"),
 	STR(0, "report-host", "HOST", &o.facts.host,
 	    "without it: this machine's name or address, else guessed"),
 	FLAG(0, "node-address", &o.facts.node,
@@ -273,6 +273,15 @@ static void take_away(void)
 	wait_quiet(until);
 }
 
+static int port_of_via(void)
+{
+	struct addr a;
+	const char *why;
+
+	return call_o.via && addr_parse(&a, call_o.via, 80, &why) == 0 && a.kind == ADDR_TCP ?
+	       a.port : 8000;
+}
+
 static int heartbeat_run(int argc, char **argv)
 {
 	(void)argc;
@@ -282,6 +291,8 @@ static int heartbeat_run(int argc, char **argv)
 	if (o.quiet)
 		log_level = LOG_ERROR;
 	o.facts.trouble = no_nodes;
+	if (!o.facts.port)
+		o.facts.port = port_of_via();
 	facts_init(&o.facts);
 	add_all();
 	if (!o.once)

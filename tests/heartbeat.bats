@@ -173,6 +173,7 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	beat --url "$reg/h" --via "$front" --interval 300ms
 	wait_until 10 told 'r'
 	told 'json.loads(q[0]["other_info"])["nodes_count"] == 1 and q[0]["version"] != "1.0.0"'
+	told 'q[0]["api_address"].endswith("'"${front##*[0-9]:}"'")'
 	curl -sf "$front/api/nodes" -H 'Content-Type: application/json' \
 		-d '{"name":"w1","host":"127.0.0.1","port":9}'
 	wait_until 10 told 'json.loads(q[-1]["other_info"])["nodes_count"] == 2'
