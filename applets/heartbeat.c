@@ -164,6 +164,8 @@ static void add_all(void)
 	o.pace.jitter = JITTER;
 	for (int i = 0; i < o.urls.n; i++)
 		add("url", NULL, o.urls.v[i], token);
+	if (o.coordinators.n && facts.addr.tls)
+		die(EXIT_USAGE, "--api-address: a coordinator calls http:// only");
 	for (int i = 0; i < o.coordinators.n; i++)
 		add("coordinator-url", "coordinator", o.coordinators.v[i], token);
 	if (!beats_n)

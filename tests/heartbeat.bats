@@ -219,6 +219,8 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	has "--url http://0x7f.1/h: "
 	fails_with 2 "$LMC" heartbeat --url http://h/x --api-address 10.0.0.1:8000
 	has "is not a URL"
+	fails_with 2 "$LMC" heartbeat --coordinator-url http://h --once --api-address https://10.0.0.1:8000
+	has 'a coordinator calls http:// only'
 	fails_with 2 "$LMC" heartbeat --url http://h/x --report-host 'a/b'
 	has "--report-host: a/b: "
 	fails_with 2 "$LMC" heartbeat --url http://h/x --instance-id ""
