@@ -25,7 +25,8 @@ struct cron {
 /* 0, or -1 with *why a static phrase. */
 int cron_parse(struct cron *c, const char *s, const char **why);
 
-/* CRON_FIELDS: the first minute after t that is due; -1: none in 8 years. */
+/* CRON_FIELDS: the first minute after t that is due; -1: none in 40 years, so none
+ * (29 February on one day of the week has gaps of 40 around 2100). */
 time_t cron_next(const struct cron *c, time_t t);
 
 #endif

@@ -9,7 +9,7 @@
 #include "cron.h"
 #include "opt.h"
 
-enum { YEARS = 8, EVERY_MIN_MS = 1 };
+enum { YEARS = 40, EVERY_MIN_MS = 1 };
 
 static const struct field {
 	int min, max;

@@ -187,13 +187,13 @@ static int place(struct reading *r, const char *in, jv v, struct node *self)
 static bool is_prefix(const char *p)
 {
 	static const char step[] = "/proxy2/";
-	char name[NODE_NAME + 1];
+	char name[3 * NODE_NAME + 1];
 
 	while (!strncmp(p, step, sizeof step - 1)) {
 		size_t n = strcspn(p += sizeof step - 1, "/");
 		long got = n < sizeof name ? url_decode(p, n, name) : -1;
 
-		if (got <= 0)
+		if (got <= 0 || got > NODE_NAME)
 			return false;
 		name[got] = '\0';
 		if (node_name_wrong(name))
