@@ -39,8 +39,8 @@ static bool secret_name(const char *name)
 	return false;
 }
 
-/* Known beginnings, a "password=", "--api-key " or "token": somewhere, and what stands before the @ of
- * a URL. */
+/* Known beginnings, a "password=", "--api-key " or "token": somewhere, and what
+ * stands before the @ of a URL. */
 static bool secret_value(const char *v)
 {
 	static const char *const starts[] = {

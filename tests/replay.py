@@ -294,6 +294,16 @@ def bounded(a):
             and a.startswith(b"HTTP/1.1 ") and a[9:12] not in (b"100", b"204", b"304"))
 
 
+def one_lmc(args, nodes, folder):
+    """What one run says: status, stdout, stderr, and no requests."""
+    try:
+        p = subprocess.run([LMC, *args, *nodes], capture_output=True, timeout=LIMIT,
+                           stdin=subprocess.DEVNULL, cwd=folder)
+    except subprocess.TimeoutExpired:
+        return "hang", b"", b"", []
+    return p.returncode, p.stdout, p.stderr, []
+
+
 def ask_all(args, answers, hows):
     """One lmc that asks a node for each of the answers."""
     with tempfile.TemporaryDirectory() as folder:
@@ -301,11 +311,7 @@ def ask_all(args, answers, hows):
         servers = [Server(p, [a], how) for p, a, how in zip(paths, answers, hows)]
         nodes = [word for p in paths for word in ("-n", p)]
         try:
-            p = subprocess.run([LMC, *args, *nodes], capture_output=True, timeout=LIMIT,
-                               stdin=subprocess.DEVNULL, cwd=folder)
-            return p.returncode, p.stdout, p.stderr, []
-        except subprocess.TimeoutExpired:
-            return "hang", b"", b"", []
+            return one_lmc(args, nodes, folder)
         finally:
             for s in servers:
                 s.close()
@@ -360,11 +366,7 @@ def ask_cut(args, answer, ats):
         server = Cutter(folder, [answer[:at] for at in ats])
         nodes = [word for i in range(len(ats)) for word in ("-n", os.path.join(folder, str(i)))]
         try:
-            p = subprocess.run([LMC, *args, *nodes], capture_output=True, timeout=LIMIT,
-                               stdin=subprocess.DEVNULL, cwd=folder)
-            return p.returncode, p.stdout, p.stderr, []
-        except subprocess.TimeoutExpired:
-            return "hang", b"", b"", []
+            return one_lmc(args, nodes, folder)
         finally:
             server.close()
 

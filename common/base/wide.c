@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * lmc never sets a locale, so a wide character is a byte and only ASCII has
- * kinds. regcomp() asks these; musl's have the tables of all of
- * Unicode, 13 kB.
+ * kinds. regcomp() asks these; musl's have the tables of all of Unicode, 13 kB.
  */
 #include <ctype.h>
 #include <string.h>
