@@ -179,10 +179,11 @@ static void on_stop(int signo)
 	stop = 1;
 }
 
-/* A second one ends it at once. */
+/* A second Ctrl-C ends it at once. A second SIGTERM is none of a person's: a
+ * frontend and systemd may each send one to the same helper. */
 static void take_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_stop, .sa_flags = SA_RESETHAND };
+	struct sigaction sa = { .sa_handler = on_stop };
 	sigset_t both;
 
 	sigemptyset(&both);
@@ -190,6 +191,7 @@ static void take_signals(void)
 	sigaddset(&both, SIGINT);
 	sigprocmask(SIG_BLOCK, &both, &old_mask);
 	sigaction(SIGTERM, &sa, NULL);
+	sa.sa_flags = SA_RESETHAND;
 	sigaction(SIGINT, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }

@@ -218,6 +218,21 @@ more() {
 	[ "$(ctl lease list)" = 'found 0 leases' ]
 }
 
+# A frontend that drains sends a second one; so does systemd, to every process.
+@test "told twice to end, it still takes its key away" {
+	cluster 1
+	beat one
+	wait_until 10 key one
+	kill -STOP "${members[0]}"
+	kill -TERM "$pid"
+	wait_until 5 grep -qE '^ShdPnd:[[:space:]]*0+$' "/proc/$pid/status"
+	kill -TERM "$pid"
+	kill -CONT "${members[0]}"
+	wait_until 10 gone "$pid"
+	no_key one
+	wait "$pid"
+}
+
 @test "an interval that does not go with the TTL, and a URL that is none, are refused at the start" {
 	local no
 

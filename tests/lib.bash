@@ -22,7 +22,19 @@ setup() {
 }
 
 teardown() {
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || show_files
 	stop_all
+}
+
+# What the programs of a failed test have said last.
+show_files() {
+	local f
+
+	find "$BATS_TEST_TMPDIR" -maxdepth 1 -type f -size +0 -printf '%T@ %p\n' |
+		sort -n | tail -n 12 | while read -r _ f; do
+		echo "--- ${f##*/}"
+		tail -n 12 "$f" | tail -c 2000 | LC_ALL=C cut -c1-400 | cat -v
+	done
 }
 
 # no CMD...: passes when CMD fails. A bare `! CMD` fails no bats test.
