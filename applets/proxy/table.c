@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "die.h"
 #include "proxy.h"
 #include "table.h"
 
@@ -86,8 +87,7 @@ static void place_leaf(struct leaf *in, int i, const struct addr *a)
 	if (!places[at]) {
 		if (!in[i].origin)
 			in[i].origin = origin_new(a, limits);
-		if (in[i].origin)
-			places[at] = i + 1;
+		places[at] = i + 1;
 	} else if (!in[i].origin) {
 		in[i].origin = origin_ref(in[places[at] - 1].origin);
 	}
@@ -115,10 +115,8 @@ static int fill(struct leaf *to, int at, bool locals)
 /* The old ones have their places first, so that they are used again. */
 static void give_origins(struct leaf *old, int old_n)
 {
-	struct leaf *all = calloc((size_t)(old_n + leaves_n) + 1, sizeof *all);
+	struct leaf *all = xcalloc((size_t)(old_n + leaves_n) + 1, sizeof *all);
 
-	if (!all)
-		return;
 	if (old_n)
 		memcpy(all, old, (size_t)old_n * sizeof *all);
 	for (int i = 0; i < old_n; i++)
@@ -138,7 +136,7 @@ static void give_origins(struct leaf *old, int old_n)
 }
 
 /* Rebuilds what is derived from `now`; old origins are used again. */
-static int reindex(void)
+static void reindex(void)
 {
 	struct leaf *old = leaves, *fresh;
 	int old_n = leaves_n, n = now.n, *table, cap = 16;
@@ -147,13 +145,8 @@ static int reindex(void)
 		n += now.proxies[i].n;
 	while (cap < (n + old_n) * 2)
 		cap *= 2;
-	fresh = calloc((size_t)n + 1, sizeof *fresh);
-	table = calloc((size_t)cap, 3 * sizeof *table);
-	if (!fresh || !table) {
-		free(fresh);
-		free(table);
-		return -1;
-	}
+	fresh = xcalloc((size_t)n + 1, sizeof *fresh);
+	table = xcalloc((size_t)cap, 3 * sizeof *table);
 	n = fill(fresh, fill(fresh, 0, true), false);
 	for (int i = 0; i < now.n; i++)
 		fresh[n++] = (struct leaf){ .node = &now.proxies[i].self, .proxy = i,
@@ -173,7 +166,6 @@ static int reindex(void)
 	free(old);
 	if (on_change)
 		on_change();
-	return 0;
 }
 
 const struct leaf *table_find(const char *name, size_t n)
@@ -282,8 +274,11 @@ int table_open(struct nodes *from, const char *file,
 	base = *from;
 	*from = (struct nodes){ 0 };
 	snprintf(e->what, sizeof e->what, "out of memory");
-	return with_local(&base, e) < 0 || nodes_copy(&now, &base) < 0 ||
-	       state_load(file, &now, e) < 0 || reindex() < 0 ? -1 : 0;
+	if (with_local(&base, e) < 0 || nodes_copy(&now, &base) < 0 ||
+	    state_load(file, &now, e) < 0)
+		return -1;
+	reindex();
+	return 0;
 }
 
 /* What the API changed is told from the old base as it is saved, and laid
@@ -309,10 +304,10 @@ int table_rebase(struct nodes *from, struct node_error *e)
 	*from = (struct nodes){ 0 };
 	stale = now;
 	now = laid;
-	rc = reindex();
+	reindex();
 	nodes_free(&stale);
 	table_self(&listening);
-	return rc;
+	return 0;
 }
 
 void table_on_change(void (*on)(void))
@@ -357,8 +352,7 @@ static int refuse(int *status, const char **why, int code, const char *text)
 static int changed(int *status, const char **why)
 {
 	edited = true;
-	if (reindex() < 0)
-		return refuse(status, why, 503, "out of memory");
+	reindex();
 	if (state_save(state_file, &base, &now) < 0)
 		return refuse(status, why, 500,
 			      "changed, but the state file could not be written");

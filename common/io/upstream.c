@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "die.h"
 #include "upstream.h"
 
 enum {
@@ -28,11 +29,9 @@ const char *const origin_state_names[] = {
 
 struct origin *origin_new(const struct addr *a, const struct relay_limits *l)
 {
-	struct origin *o = calloc(1, sizeof *o);
+	struct origin *o = xcalloc(1, sizeof *o);
 	bool v6;
 
-	if (!o)
-		return NULL;
 	o->addr = *a;
 	o->limits = l;
 	o->refs = 1;
