@@ -36,6 +36,18 @@ merged() {
 	curl -sSf --max-time 30 -o m.prom "$@" "http://$front/metrics"
 }
 
+# merged_within SECONDS: that is the scraper's deadline. A starved machine has
+# three tries.
+merged_within() {
+	local i
+
+	for i in 1 2 3; do
+		merged -H "X-Prometheus-Scrape-Timeout-Seconds: $1" -w '%{time_total}\n' >took
+		awk -v most="$1" '{ print "took", $1, "s"; exit $1 >= most }' took && return
+	done
+	return 1
+}
+
 # sample NAME{LABELS}: its value in m.prom
 sample() {
 	awk -v name="$1 " 'index($0, name) == 1 { print $NF }' m.prom
@@ -84,15 +96,11 @@ stored_all() {
 }
 
 @test "a node that hangs costs one 0, and not the scrape's deadline" {
-	local began
-
 	mkdir many
 	launch python3 "$HERE/many.py" --ready-fd 9 --count 4 --hang 1 "$PWD/many"
 	cp many/nodes.json .
 	frontend
-	began=${EPOCHREALTIME/./}
-	merged -H 'X-Prometheus-Scrape-Timeout-Seconds: 1'
-	[ $((${EPOCHREALTIME/./} - began)) -lt 1000000 ]
+	merged_within 1
 	[ "$(sample 'lmc_node_up{node="n0000"}')" = 0 ]
 	[ "$(sample 'lmc_node_up{node="n0003"}')" = 1 ]
 	[ "$(sample 'lmc_node_scrape_samples{node="n0000"}')" = 0 ]
@@ -302,17 +310,13 @@ stored_all() {
 }
 
 @test "1000 nodes of which 100 hang are scraped by the deadline, in bounded memory" {
-	local began
-
 	mkdir many
 	launch python3 "$HERE/many.py" --ready-fd 9 --count 1000 --hang 100 "$PWD/many"
 	cp many/nodes.json .
 	frontend --probe 0
-	began=${EPOCHREALTIME/./}
-	merged -H 'X-Prometheus-Scrape-Timeout-Seconds: 10'
-	echo "took $((${EPOCHREALTIME/./} - began)) us, $(grep VmHWM "/proc/$pid/status")"
 	# whole, and before the scraper gives up; a sanitizer may be late
-	[ $((${EPOCHREALTIME/./} - began)) -lt 10000000 ] || [[ $LMC == */check/* ]]
+	merged_within 10 || [[ $LMC == */check/* ]]
+	grep VmHWM "/proc/$pid/status"
 	[ "$(grep -c '^lmc_node_up{.*} 1$' m.prom)" = 900 ]
 	[ "$(grep -c '^lmc_node_up{.*} 0$' m.prom)" = 100 ]
 	python3 "$HERE/prom.py" balance m.prom
