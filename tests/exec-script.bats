@@ -106,11 +106,14 @@ demo_worker1  42'
 	start demo "${args[@]}" --fault slow --fault-delay 1s
 	python3 - "$LMC" exec-script -e 1 "${nodes[@]}" <<-'E'
 	import subprocess, sys, time
-	t = time.perf_counter()
-	subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-	t = time.perf_counter() - t
-	print(t)
-	sys.exit(not 1 <= t <= 1.2)
+	for i in range(3):
+	    t = time.perf_counter()
+	    subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+	    t = time.perf_counter() - t
+	    print(t)
+	    if 1 <= t <= 1.2:
+	        sys.exit(0)
+	sys.exit(1)
 	E
 }
 
