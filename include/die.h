@@ -29,6 +29,12 @@ void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 
+/* Why something cannot be had: the text, cut to the size of the array x->why,
+ * and -1, for `return`. */
+#define WRONG(x, ...) wrong_text((x)->why, sizeof (x)->why, __VA_ARGS__)
+int wrong_text(char *why, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Flushes stdout; a failed flush (ENOSPC, a closed pipe) is a message and
  * EXIT_SYS. Otherwise returns status. main() calls it last. */
 int finish(int status);

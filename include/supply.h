@@ -95,8 +95,6 @@ void supply_full(struct supply *s);	/* an entry over SUPPLY_MAX */
 void supply_end(struct supply *s);
 void supply_fail(struct supply *s, const char *fmt, ...)	/* the asking failed: stale */
 	__attribute__((format(printf, 2, 3)));
-int  supply_refuse(struct supply *s, const char *fmt, ...)	/* for open(): -1 */
-	__attribute__((format(printf, 2, 3)));
 /* "HOST:PORT", a URL without a path, or (sockets) a socket's path, as one
  * entry, or as a bad one. */
 void supply_address(struct supply *s, const char *name, const char *text,

@@ -70,6 +70,16 @@ void die(int status, const char *fmt, ...)
 	exit(die_plugin ? 3 : status);
 }
 
+int wrong_text(char *why, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, size, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
 /* After an earlier write failed, fflush() may well succeed and errno be about
  * something else: it is told only if it can have come from a write. */
 int finish(int status)

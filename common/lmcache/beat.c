@@ -19,19 +19,6 @@ static const struct beat_kind *const kinds[] = {
 	&beat_registry, &beat_coordinator, &beat_etcd,
 };
 
-static int wrong(struct beat *b, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int wrong(struct beat *b, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(b->why, sizeof b->why, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 /* ---- when ---- */
 
 const char *beat_contradicts(int64_t interval, int64_t ttl)
@@ -136,7 +123,7 @@ static int take_login(struct beat *b)
 			b->token = b->login;
 	}
 	free(text);
-	return len < 0 ? wrong(b, "bad percent-encoding before the @") : 0;
+	return len < 0 ? WRONG(b, "bad percent-encoding before the @") : 0;
 }
 
 int beat_open(struct beat *b, const char *kind, const char *spec)
@@ -150,10 +137,10 @@ int beat_open(struct beat *b, const char *kind, const char *spec)
 	for (n = 0; spec[n] > ' ' && spec[n] < 0x7f; n++)
 		;
 	if (spec[n] || n > BEAT_URL)
-		return wrong(b, n > BEAT_URL ? "it is too long" :
+		return WRONG(b, n > BEAT_URL ? "it is too long" :
 			     "what is not printable ASCII must be percent-encoded");
 	if (!b->kind)
-		return wrong(b, "not a registry's URL");
+		return WRONG(b, "not a registry's URL");
 	if (take_login(b) < 0)
 		return -1;
 	b->target = (struct buf)BUF(BEAT_TARGET);
@@ -161,7 +148,7 @@ int beat_open(struct beat *b, const char *kind, const char *spec)
 	fill_pace(&b->pace, b->kind);
 	no = beat_contradicts(b->pace.interval, b->pace.ttl);
 	if (no)
-		return wrong(b, "%s", no);
+		return WRONG(b, "%s", no);
 	return b->kind->open(b);
 }
 
@@ -188,12 +175,12 @@ int beat_place(struct beat *b, int default_port, const char **rest)
 	if (b->kind->scheme && strncmp(b->spec, "http", 4))
 		from = host;
 	if ((size_t)(end - from) >= sizeof text)
-		return wrong(b, "the host's name is too long");
+		return WRONG(b, "the host's name is too long");
 	snprintf(text, sizeof text, "%.*s", (int)(end - from), from);
 	if (addr_parse(&b->addr, text, default_port, &why) < 0)
-		return wrong(b, "%s", why);
+		return WRONG(b, "%s", why);
 	if (b->addr.kind != ADDR_TCP)
-		return wrong(b, "a host is needed");
+		return WRONG(b, "a host is needed");
 	return 0;
 }
 

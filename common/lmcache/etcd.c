@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +15,6 @@
 
 enum { LEAST_MS = 100 };	/* for one endpoint of many */
 
-static int wrong(struct etcd *e, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int wrong(struct etcd *e, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(e->why, sizeof e->why, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 /* ---- which ---- */
 
 static int add_endpoint(struct etcd *e, const char *p, size_t n, bool tls)
@@ -38,11 +24,11 @@ static int add_endpoint(struct etcd *e, const char *p, size_t n, bool tls)
 	struct addr *a = &e->at[e->n];
 
 	if (e->n == ETCD_ENDPOINTS)
-		return wrong(e, "more than %d endpoints", ETCD_ENDPOINTS);
+		return WRONG(e, "more than %d endpoints", ETCD_ENDPOINTS);
 	snprintf(text, sizeof text, "%.*s", (int)n, p);
 	if (n >= sizeof text || addr_parse(a, text, ETCD_PORT, &why) < 0 ||
 	    a->kind != ADDR_TCP)
-		return wrong(e, "%s: %s", safe(p, n), why);
+		return WRONG(e, "%s: %s", safe(p, n), why);
 	a->tls = tls;
 	e->n++;
 	return 0;
@@ -54,7 +40,7 @@ static int take_hosts(struct etcd *e, const char *p, const char *end, bool tls)
 	size_t n;
 
 	if (at && memchr(p, ':', (size_t)(at - p)))
-		return wrong(e, "a password does not belong here: name its file with "
+		return WRONG(e, "a password does not belong here: name its file with "
 			     "?password-file=PATH, or set LMC_ETCD_PASSWORD");
 	if (at) {
 		e->user = p;
@@ -76,19 +62,19 @@ static int take_rest(struct etcd *e, const char *p)
 	const char *rest = p + n;
 
 	if (memchr(p, '%', n))
-		return wrong(e, "a prefix is taken as it is, without %%XX");
+		return WRONG(e, "a prefix is taken as it is, without %%XX");
 	while (n && p[n - 1] == '/')
 		n--;
 	if (n >= ETCD_PREFIX)
-		return wrong(e, "the prefix is over %d bytes", ETCD_PREFIX - 1);
+		return WRONG(e, "the prefix is over %d bytes", ETCD_PREFIX - 1);
 	snprintf(e->prefix, sizeof e->prefix, "%.*s/", n ? (int)n : 10,
 		 n ? p : "/lmc/nodes");
 	if (!*rest)
 		return 0;
 	if (strncmp(rest, option, sizeof option - 1) || !rest[sizeof option - 1])
-		return wrong(e, "behind the prefix only ?password-file=PATH is taken");
+		return WRONG(e, "behind the prefix only ?password-file=PATH is taken");
 	e->secret = rest + sizeof option - 1;
-	return e->user ? 0 : wrong(e, "a password without a user: etcd://USER@HOST");
+	return e->user ? 0 : WRONG(e, "a password without a user: etcd://USER@HOST");
 }
 
 int etcd_open(struct etcd *e, const char *spec)
@@ -99,7 +85,7 @@ int etcd_open(struct etcd *e, const char *spec)
 	e->body = (struct buf)BUF(ETCD_BODY);
 	e->login = (struct buf)BUF(ETCD_BODY);
 	if (strncmp(spec, tls ? "etcds://" : "etcd://", 7 + tls))
-		return wrong(e, "not etcd://HOST:PORT/PREFIX");
+		return WRONG(e, "not etcd://HOST:PORT/PREFIX");
 	p = spec + 7 + tls;
 	end = p + strcspn(p, "/?");
 	if (take_hosts(e, p, end, tls) < 0)
@@ -197,7 +183,7 @@ static void fail(struct etcd *e, int status, const char *why)
 	struct buf at = BUF(ADDR_HOST + 16);
 
 	addr_print(&e->at[e->now], &at);
-	wrong(e, "%s: %s", at.p, why);
+	WRONG(e, "%s: %s", at.p, why);
 	buf_free(&at);
 	over(e, status);
 }
@@ -211,11 +197,11 @@ static char *password(struct etcd *e)
 	size_t n;
 
 	if (!e->secret && !env)
-		wrong(e, "etcd wants a password: ?password-file=PATH or LMC_ETCD_PASSWORD");
+		WRONG(e, "etcd wants a password: ?password-file=PATH or LMC_ETCD_PASSWORD");
 	if (!e->secret)
 		return env ? xstrdup(env) : NULL;
 	if (stat(e->secret, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_mode & 077)) {
-		wrong(e, "%s: no file, or others than its owner may open it; chmod 600 it",
+		WRONG(e, "%s: no file, or others than its owner may open it; chmod 600 it",
 		      e->secret);
 		return NULL;
 	}
@@ -223,7 +209,7 @@ static char *password(struct etcd *e)
 	if (text)
 		text[strcspn(text, "\r\n")] = '\0';
 	else
-		wrong(e, "%s: %s", e->secret, strerror(errno));
+		WRONG(e, "%s: %s", e->secret, strerror(errno));
 	return text;
 }
 

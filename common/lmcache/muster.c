@@ -311,7 +311,7 @@ int muster_add(struct muster *f, const char *spec, const char **why)
 	s->timeout = f->conf.timeout;
 	*why = text;
 	if (f->supplies == SUPPLIES_MAX)
-		supply_refuse(s, "more than %d sources", SUPPLIES_MAX);
+		WRONG(s, "more than %d sources", SUPPLIES_MAX);
 	else if (supply_open(s, spec, f->conf.client) == 0) {
 		f->supply[f->supplies++] = s;
 		return 0;

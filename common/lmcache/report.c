@@ -2,26 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "die.h"
 #include "report.h"
-
-static int wrong(struct report *r, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int wrong(struct report *r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(r->why, sizeof r->why, fmt, ap);
-	va_end(ap);
-	return -1;
-}
 
 /* Text of a peer as it may be shown and kept: UTF-8, of this length. */
 static int fits(struct report *r, const char *field, struct span s, size_t most)
@@ -29,11 +16,11 @@ static int fits(struct report *r, const char *field, struct span s, size_t most)
 	size_t used;
 
 	if (s.n > most)
-		return wrong(r, "%s: over %zu bytes", field, most);
+		return WRONG(r, "%s: over %zu bytes", field, most);
 	for (size_t i = 0; i < s.n; i += used) {
 		used = json_utf8(s.p + i, s.n - i);
 		if (!used || !s.p[i])
-			return wrong(r, "%s: not UTF-8 text", field);
+			return WRONG(r, "%s: not UTF-8 text", field);
 	}
 	return 0;
 }
@@ -76,7 +63,7 @@ static int take_param(struct report *r, struct span query, const char *name,
 	long n = url_param(query.p, query.n, name, to, sizeof r->mem - r->used, &bad);
 
 	if (bad)
-		return wrong(r, "%s: bad percent-encoding, or too long", name);
+		return WRONG(r, "%s: bad percent-encoding, or too long", name);
 	if (n < 0)
 		return 0;
 	*out = (struct span){ to, (size_t)n };
@@ -90,11 +77,11 @@ static int take_address(struct report *r, struct span s)
 	const char *why = "";
 
 	if (strncasecmp(s.p, "http://", 7) != 0 && strncasecmp(s.p, "https://", 8) != 0)
-		return wrong(r, "api_address: it is http://HOST:PORT or https://HOST:PORT");
+		return WRONG(r, "api_address: it is http://HOST:PORT or https://HOST:PORT");
 	if (addr_parse(&r->at, s.p, -1, &why) < 0)
-		return wrong(r, "api_address: %s", why);
+		return WRONG(r, "api_address: %s", why);
 	if (!r->at.port)
-		return wrong(r, "api_address: no port");
+		return WRONG(r, "api_address: no port");
 	buf_puts(&b, r->at.tls ? "https://" : "http://");
 	if (addr_print(&r->at, &b) == 0)
 		memcpy(r->key, b.p, b.len + 1);
@@ -126,7 +113,7 @@ int report_heartbeat(struct report *r, const char *query, size_t n)
 	    take_param(r, q, "other_info", ROSTER_INFO, &b->text[TEXT_INFO]) < 0)
 		return -1;
 	if (!address.n)
-		return wrong(r, "api_address is missing");
+		return WRONG(r, "api_address is missing");
 	if (take_address(r, address) < 0)
 		return -1;
 	b->f.has_pid = digits(pid, &b->f.pid) == 0;
@@ -150,7 +137,7 @@ static int take_string(struct report *r, const struct json *j, const char *name,
 	if (v < 0 || json_type(j, v) == JSON_NULL)
 		return 0;
 	if (json_type(j, v) != JSON_STRING)
-		return wrong(r, "%s: not a string", name);
+		return WRONG(r, "%s: not a string", name);
 	json_str(j, v, &b);
 	s = (struct span){ b.p ? b.p : "", b.len };
 	while (s.n && strchr(" \t\r\n", s.p[s.n - 1]))
@@ -178,9 +165,9 @@ static int take_port(struct report *r, const struct json *j, const char *name,
 	int64_t n = 0;
 
 	if ((v >= 0 || least) && json_int(j, v, &n) < 0)
-		return wrong(r, v < 0 ? "%s is missing" : "%s: not a whole number", name);
+		return WRONG(r, v < 0 ? "%s is missing" : "%s: not a whole number", name);
 	if (n < least || n > 65535)
-		return wrong(r, "%s: not from %lld to 65535", name, (long long)least);
+		return WRONG(r, "%s: not from %lld to 65535", name, (long long)least);
 	*out = (uint16_t)n;
 	return 0;
 }
@@ -194,10 +181,10 @@ static int take_metadata(struct report *r, const struct json *j)
 	if (v < 0 || json_type(j, v) == JSON_NULL)
 		return 0;
 	if (json_type(j, v) != JSON_OBJECT)
-		return wrong(r, "metadata: not an object");
+		return WRONG(r, "metadata: not an object");
 	for (jv at = json_first(j, v); at >= 0; at = json_next(j, v, at))
 		if (json_type(j, at) != JSON_STRING)
-			return wrong(r, "metadata: its values are strings");
+			return WRONG(r, "metadata: its values are strings");
 	json_raw(j, v, &out->p, &out->n);
 	return fits(r, "metadata", *out, ROSTER_INFO);
 }
@@ -211,7 +198,7 @@ static int take_id(struct report *r, const struct json *j)
 		return -1;
 	for (size_t i = 0; i < id->n; i++)
 		if ((unsigned char)id->p[i] < ' ' || id->p[i] == '/' || id->p[i] == 0x7f)
-			return wrong(r, "instance_id: a slash or a control character");
+			return WRONG(r, "instance_id: a slash or a control character");
 	return 0;
 }
 
@@ -221,7 +208,7 @@ static int take_members(struct report *r, const struct json *j)
 	struct span ip;
 
 	if (json_type(j, 0) != JSON_OBJECT)
-		return wrong(r, "not an object");
+		return WRONG(r, "not an object");
 	if (take_id(r, j) < 0 || take_string(r, j, "ip", ROSTER_KEY - 1, &ip) < 0 ||
 	    take_port(r, j, "http_port", 1, &r->b.f.port) < 0 ||
 	    take_port(r, j, "mq_port", 0, &r->b.f.mq_port) < 0 ||
@@ -229,9 +216,9 @@ static int take_members(struct report *r, const struct json *j)
 	    take_metadata(r, j) < 0)
 		return -1;
 	if (!ip.n)
-		return wrong(r, "ip is missing");
+		return WRONG(r, "ip is missing");
 	if (addr_tcp(&r->at, ip.p, r->b.f.port, &why) < 0)
-		return wrong(r, "ip: %s", why);
+		return WRONG(r, "ip: %s", why);
 	return settle(r);
 }
 
@@ -243,7 +230,7 @@ int report_instance(struct report *r, const char *body, size_t n)
 
 	begin(r, ROSTER_INSTANCE);
 	if (json_parse(&j, body, n, REPORT_BODY - 64, 0, &e) < 0)
-		return wrong(r, "%d:%d: %s", e.line, e.column, e.what);
+		return WRONG(r, "%d:%d: %s", e.line, e.column, e.what);
 	bad = take_members(r, &j);
 	json_free(&j);
 	return bad;

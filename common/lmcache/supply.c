@@ -43,7 +43,7 @@ int supply_open(struct supply *s, const char *spec, struct client *c)
 	if (!s->timeout)
 		s->timeout = SUPPLY_TIMEOUT;
 	if (!s->kind)
-		return supply_refuse(s, "not a kind of registry that is known");
+		return WRONG(s, "not a kind of registry that is known");
 	return s->kind->open(s);
 }
 
@@ -199,14 +199,4 @@ void supply_fail(struct supply *s, const char *fmt, ...)
 	s->stale = true;
 	if (!as_before && s->changed)
 		s->changed(s);
-}
-
-int supply_refuse(struct supply *s, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(s->why, sizeof s->why, fmt, ap);
-	va_end(ap);
-	return -1;
 }

@@ -41,7 +41,7 @@ static int open_dns(struct supply *s)
 
 	if (addr_parse(&d->at, s->spec + 4, -1, &why) < 0 || d->at.kind != ADDR_TCP) {
 		free(d);
-		return supply_refuse(s, "not NAME:PORT");
+		return WRONG(s, "not NAME:PORT");
 	}
 	s->state = d;
 	s->due = 1;

@@ -230,7 +230,7 @@ static int open_etcd(struct supply *s)
 	w->e.max = SUPPLY_TEXT;
 	w->e.ctx = s;
 	if (etcd_open(&w->e, s->spec) < 0) {
-		supply_refuse(s, "%s", w->e.why);
+		WRONG(s, "%s", w->e.why);
 		free(w);
 		s->state = NULL;
 		return -1;

@@ -25,7 +25,7 @@ struct seen {
 static int open_file(struct supply *s)
 {
 	if (!s->spec[5])
-		return supply_refuse(s, "no file is named");
+		return WRONG(s, "no file is named");
 	s->state = xcalloc(1, sizeof(struct seen));
 	s->due = 1;
 	return 0;

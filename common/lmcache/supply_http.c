@@ -39,7 +39,7 @@ static int open_http(struct supply *s)
 	free(host);
 	if (rc < 0) {
 		free(h);
-		return supply_refuse(s, "%s", why);
+		return WRONG(s, "%s", why);
 	}
 	if (coordinator)
 		h->path = xstrdup("/instances");

@@ -550,7 +550,7 @@ static int open_k8s(struct supply *s)
 		      "[NAMESPACE/]pods?selector=LABELS&port=PORT";
 	if (why) {
 		free_k8s(k);
-		return supply_refuse(s, "%s", why);
+		return WRONG(s, "%s", why);
 	}
 	buf_printf(&k->token_file, "%s/token", dir);
 	buf_printf(&k->ca_file, "%s/ca.crt", dir);
