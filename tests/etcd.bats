@@ -271,11 +271,13 @@ more() {
 
 # --- members that die, hang, and come back ------------------------------------------
 
-@test "three members: killed, hung and restarted ones lose no change for longer than twice the TTL" {
+@test "three members: killed, hung and restarted ones lose no entry, and no change for longer than 12 s" {
 	local t i want=()
 
+	# A leader of etcd 3.4 that hung for a TTL revokes the lease when it goes on,
+	# although there is another one by then (docs/registries.md).
 	cluster 3
-	beat one
+	beat one --ttl 30s
 	wait_until 10 key one
 	follow
 	wait_until 10 listed one

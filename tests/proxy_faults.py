@@ -371,8 +371,12 @@ def test_client_gone_while_waiting():
     with pair("--per-node", "1") as (lmc, up):
         first = lmc.wire().send(get("/hang"))
         until(lambda: up.requests, "the first is at the node")
-        for _ in range(20):
-            lmc.wire().send(get("/lost")).close()
+        n = lmc.fds()
+        lost = [lmc.wire().send(get("/lost")) for _ in range(20)]
+        until(lambda: lmc.fds() == n + 20, "they are there")
+        for w in lost:
+            w.close()
+        until(lambda: lmc.fds() == n, "they are gone")
         w = lmc.wire().send(get("/x"))
         first.close()
         same(w.answer().body, b"ok")

@@ -15,8 +15,10 @@ POST = "POST /proxy2/up/sink HTTP/1.1\r\nHost: localhost\r\n"
 
 @contextlib.contextmanager
 def pair(*args, nofile=None, **kw):
+    """A frontend that does not probe, unless told to, in front of one node: what
+    the node sees is of the test."""
     up = Upstream(**kw)
-    with Lmc(*args, nodes={"up": up}, nofile=nofile) as lmc:
+    with Lmc("--probe", "0", *args, nodes={"up": up}, nofile=nofile) as lmc:
         yield lmc, up
         if lmc.process.poll() != 0:     # the test ended it
             lmc.alive()

@@ -261,7 +261,7 @@ def test_shortage_later():
 def test_shortage_towards_a_node():
     """What we lack is 503, and not the node's fault."""
     bye = say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
-    with pair("--probe", "0") as (lmc, up), lmc.wire() as w:
+    with pair() as (lmc, up), lmc.wire() as w:
         same(w.send(get(bye)).answer().body, b"ok")
         until(lambda: up.open == 0, "no connection is kept")
         n = lmc.fds() + lmc.fds(pipes=True)
