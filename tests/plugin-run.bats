@@ -235,7 +235,7 @@ tagged_at_least() {
 	w=$(warden)
 	[ "$(tr '\0' ' ' <"/proc/$w/cmdline" | tr -d ' ')" = plugin-warden ]
 	# as killall would find them, but ours alone
-	all=$(pgrep -g "$(pgid "$pid"),$(pgid "$(supervisor)")" -x "${LMC##*/}")
+	all=$(pgrep -x "${LMC##*/}" | grep -xE "$pid|$(supervisor)|$w")
 	[ "$(wc -w <<<"$all")" = 2 ]
 	# shellcheck disable=SC2086 # two
 	kill -KILL $all
@@ -274,10 +274,6 @@ tagged_at_least() {
 	# shellcheck disable=SC2046 # two
 	kill -KILL "$pid" $(supervisor)
 	wait_until 2 tagged_is 0
-}
-
-pgid() {
-	ps -o pgid= -p "$1" | tr -d ' '
 }
 
 @test "as PID 1 it reaps 10,000 orphans and leaves no zombie" {
