@@ -475,6 +475,16 @@ demos() {
 	grep -q '^lmcache_wait_seconds_count{' metrics
 }
 
+@test "many nodes that say nothing are nodes without samples" {
+	fleet --frontends 30 --nodes 10
+	for i in {0..29}; do tell "n=$i&metrics="; done
+	start proxy --nodes '[]' --node-supplier-url "$registry" --registry-interval 100ms
+	wait_until 10 leaves 300
+	get /metrics >metrics
+	whole metrics
+	[ "$(grep -c '^lmc_node_scrape_samples{.* 0$' metrics)" = 300 ]
+}
+
 @test "of many nodes, one that comes while the merge is being sent is in none of it" {
 	local hold rest
 

@@ -194,7 +194,7 @@ void many_keep(struct said *s)
 	}
 	s->part[PARTS] = (uint32_t)packed.len;
 	s->packed = good ? malloc(packed.len + 1) : NULL;
-	if (s->packed)
+	if (s->packed && packed.len)
 		memcpy(s->packed, packed.p, packed.len);
 	s->packed_n = s->packed ? packed.len : 0;
 	s->answered = s->packed != NULL;
