@@ -279,11 +279,10 @@ static void take_away(void)
 
 static int port_of_via(void)
 {
+	struct call_error e;
 	struct addr a;
-	const char *why;
 
-	return call_o.via && addr_parse(&a, call_o.via, 80, &why) == 0 && a.kind == ADDR_TCP ?
-	       a.port : 8000;
+	return call_o.via && call_via(&a, &e) == 0 && a.kind == ADDR_TCP ? a.port : 8000;
 }
 
 static int heartbeat_run(int argc, char **argv)

@@ -77,6 +77,9 @@ int  call_resolve(struct call_nodes *out, bool changes, struct call_error *e);
 /* All nodes of the list, whatever -n says. */
 int  call_known(struct call_nodes *out, struct call_error *e);
 
+/* Where --via is, which is given. 0, or -1 with *e. */
+int  call_via(struct addr *a, struct call_error *e);
+
 void call_nodes_free(struct call_nodes *ns);	/* of call_known() */
 
 /* Reads --token-file, unless that was done: 0, or -1 with *e. */

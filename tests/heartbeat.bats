@@ -177,6 +177,8 @@ seven='[{"name":"a","host":"127.0.0.1","port":1},{"name":"b","host":"127.0.0.1",
 	curl -sf "$front/api/nodes" -H 'Content-Type: application/json' \
 		-d '{"name":"w1","host":"127.0.0.1","port":9}'
 	wait_until 10 told 'json.loads(q[-1]["other_info"])["nodes_count"] == 2'
+	fails_with 0 "$LMC" heartbeat --once -q --url "$reg/h" --via "$front/a/path"
+	told 'all(x["api_address"].endswith("'"${front##*[0-9]:}"'") for x in q)'
 }
 
 @test "an answer to /version that is no version is not passed on" {

@@ -242,6 +242,17 @@ static int place_of(const char *url, const char *option, struct place *p,
 	return 0;
 }
 
+int call_via(struct addr *a, struct call_error *e)
+{
+	struct place p;
+
+	if (place_of(call_o.via, "--via", &p, e) < 0)
+		return -1;
+	*a = p.addr;
+	free(p.path);
+	return 0;
+}
+
 static bool fetched;
 
 /* Others' requests may be under way on the same client: nobody waits for them. */
@@ -476,13 +487,12 @@ static int add_via(struct call_nodes *out, const char *name, struct call_error *
 {
 	const char *slash = strrchr(name, '/');
 	char *proxy = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
-	struct place p;
+	struct addr via;
 
-	if (call_read_token(e) < 0 || place_of(call_o.via, "--via", &p, e) < 0)
+	if (call_read_token(e) < 0 || call_via(&via, e) < 0)
 		return -1;
-	add_via_proxy(out, proxy, slash ? slash + 1 : name, &p.addr);
+	add_via_proxy(out, proxy, slash ? slash + 1 : name, &via);
 	free(proxy);
-	free(p.path);
 	return 0;
 }
 
