@@ -124,20 +124,6 @@ load house
 	[ "$(grep -c ' unreachable ' <<<"$output")" = 100 ]
 }
 
-# timed SECS CMD...: CMD's status, or 99 when it took longer, three times of three.
-timed() {
-	local status start i
-
-	for i in 1 2 3; do
-		status=0
-		start=$EPOCHREALTIME
-		"${@:2}" || status=$?
-		awk -v a="$start" -v b="$EPOCHREALTIME" -v most="$1" 'BEGIN { exit b - a > most }' &&
-			return "$status"
-	done
-	return 99
-}
-
 @test "--timeout bounds the look-up of a name too" {
 	unshare -rmn true 2>/dev/null || skip "no namespaces of our own here"
 	echo nameserver 127.0.0.53 >resolv

@@ -36,18 +36,6 @@ merged() {
 	curl -sSf --max-time 30 -o m.prom "$@" "http://$front/metrics"
 }
 
-# merged_within SECONDS: that is the scraper's deadline. A starved machine has
-# three tries.
-merged_within() {
-	local i
-
-	for i in 1 2 3; do
-		merged -H "X-Prometheus-Scrape-Timeout-Seconds: $1" -w '%{time_total}\n' >took
-		awk -v most="$1" '{ print "took", $1, "s"; exit $1 >= most }' took && return
-	done
-	return 1
-}
-
 # sample NAME{LABELS}: its value in m.prom
 sample() {
 	awk -v name="$1 " 'index($0, name) == 1 { print $NF }' m.prom
@@ -100,7 +88,7 @@ stored_all() {
 	launch python3 "$HERE/many.py" --ready-fd 9 --count 4 --hang 1 "$PWD/many"
 	cp many/nodes.json .
 	frontend
-	merged_within 1
+	timed 1 merged -H 'X-Prometheus-Scrape-Timeout-Seconds: 1'
 	[ "$(sample 'lmc_node_up{node="n0000"}')" = 0 ]
 	[ "$(sample 'lmc_node_up{node="n0003"}')" = 1 ]
 	[ "$(sample 'lmc_node_scrape_samples{node="n0000"}')" = 0 ]
@@ -315,7 +303,7 @@ stored_all() {
 	cp many/nodes.json .
 	frontend --probe 0
 	# whole, and before the scraper gives up; a sanitizer may be late
-	merged_within 10 || [[ $LMC == */check/* ]]
+	timed 10 merged -H 'X-Prometheus-Scrape-Timeout-Seconds: 10' || [[ $LMC == */check/* ]]
 	grep VmHWM "/proc/$pid/status"
 	[ "$(grep -c '^lmc_node_up{.*} 1$' m.prom)" = 900 ]
 	[ "$(grep -c '^lmc_node_up{.*} 0$' m.prom)" = 100 ]
