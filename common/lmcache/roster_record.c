@@ -58,13 +58,13 @@ static bool read_texts(struct roster_report *b, const struct record *h,
 	return n == 0 && h->n[TEXT_KEY] && h->n[TEXT_HOST];
 }
 
-/* The slot and the key become this entry's, whoever had them. */
 /* Of a file, so it may be anything; 0 is "never". */
 static int64_t when(int64_t ms)
 {
 	return ms > 0 && ms < TIME_MAX ? ms : 0;
 }
 
+/* The slot and the key become this entry's, whoever had them. */
 static int replay_entry(struct roster *r, const char *p, size_t n)
 {
 	struct roster_report b = { 0 };
